@@ -1,4 +1,4 @@
-public import CheckpointCore
+import CheckpointCore
 
 /// Serialises a message field by field. As proto3 has it, fields that have their default are left out.
 public struct WireWriter: Sendable {
