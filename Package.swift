@@ -23,5 +23,8 @@ let package = Package(
     .target(name: "CCore", cSettings: c),
     .target(name: "CheckpointCore", dependencies: ["CCore"], swiftSettings: house),
     .target(name: "ProtoWire", dependencies: ["CheckpointCore"], swiftSettings: house),
+    .systemLibrary(name: "CSnappy", path: "System/CSnappy", providers: [.apt(["libsnappy-dev"]), .brew(["snappy"])]),
+    .target(
+      name: "TensorFlow", dependencies: ["CheckpointCore", "ProtoWire", "CSnappy"], path: "Formats/TensorFlow", swiftSettings: house),
   ]
 )
