@@ -19,12 +19,18 @@ func target(_ name: String, path: String? = nil, _ dependencies: [Target.Depende
 let package = Package(
   name: "ckpt-convert",
   platforms: [.macOS(.v15)],
+  dependencies: [
+    .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+    .package(url: "https://github.com/apple/swift-crypto", from: "4.5.2"),
+  ],
   targets: [
     .target(name: "CCore", cSettings: c),
-    .target(name: "CheckpointCore", dependencies: ["CCore"], swiftSettings: house),
+    .target(
+      name: "CheckpointCore", dependencies: ["CCore", .product(name: "Crypto", package: "swift-crypto")], swiftSettings: house),
     .target(name: "ProtoWire", dependencies: ["CheckpointCore"], swiftSettings: house),
     .systemLibrary(name: "CSnappy", path: "System/CSnappy", providers: [.apt(["libsnappy-dev"]), .brew(["snappy"])]),
     .target(
       name: "TensorFlow", dependencies: ["CheckpointCore", "ProtoWire", "CSnappy"], path: "Formats/TensorFlow", swiftSettings: house),
+    .target(name: "NumPy", dependencies: ["CheckpointCore"], path: "Formats/NumPy", swiftSettings: house),
   ]
 )

@@ -8,7 +8,7 @@ package struct BundleReader: CheckpointReader {
 
   /// - Parameter path: the prefix.
   package func open(_ path: String, options: ReadOptions) throws(CheckpointError) -> VariableStore {
-    var bundle = try Bundle(prefix: path)
+    var bundle = try Bundle(prefix: path, listingOnly: options.listingOnly)
     var store = VariableStore(source: .init(format: "tf-bundle", path: path))
     for entry in bundle.index.entries where !bundle.index.isSlice(entry.key) {
       let name = Name(bytes: entry.key)
@@ -139,20 +139,22 @@ struct BundleIndex {
 private struct Bundle {
   let prefix: String
   let index: BundleIndex
+  private let listingOnly: Bool
   private(set) var warnings: [String]
+  private var missing: Set<Int> = []
   private var shards: [Int: InputFile] = [:]
   /// Bytes of shards that entries own.
   private var owned: [Int: [Range<Int>]] = [:]
 
-  init(prefix: String) throws(CheckpointError) {
+  /// - Parameter listingOnly: whether a missing shard is a warning, because nobody will read its bytes.
+  init(prefix: String, listingOnly: Bool) throws(CheckpointError) {
     self.prefix = prefix
+    self.listingOnly = listingOnly
     index = try BundleIndex(prefix: prefix)
     warnings = index.warnings
   }
 
-  var files: [VariableStore.Source.File] {
-    [.init(index.file)] + shards.sorted { $0.key < $1.key }.map { VariableStore.Source.File($0.value) }
-  }
+  var files: [InputFile] { [index.file] + shards.sorted { $0.key < $1.key }.map(\.value) }
 
   mutating func tensor(of entry: BundleEntry, named name: Name) throws(CheckpointError) -> Tensor {
     guard !entry.slices.isEmpty else { return try plainTensor(of: entry) }
@@ -182,7 +184,11 @@ private struct Bundle {
   }
 
   private mutating func plainTensor(of entry: BundleEntry) throws(CheckpointError) -> Tensor {
-    let file = try shard(entry.shard)
+    guard let file = try shard(entry.shard) else {
+      let path = prefix + ShardName.suffix(entry.shard, of: index.header.shardCount)
+      return try Tensor(
+        dtype: entry.dtype, shape: entry.shape, storage: MissingStorage(path: path, byteCount: entry.size))
+    }
     let (end, overflow) = entry.offset.addingReportingOverflow(entry.size)
     guard !overflow, end <= file.size else {
       throw CheckpointError(
@@ -215,7 +221,8 @@ private struct Bundle {
       dtype: entry.dtype, shape: entry.shape, storage: isSwapped ? ByteSwappedStorage(bytes, wordWidth: word) : bytes)
   }
 
-  private mutating func shard(_ number: Int) throws(CheckpointError) -> InputFile {
+  /// - Returns: nil for a missing shard where only names and shapes are wanted.
+  private mutating func shard(_ number: Int) throws(CheckpointError) -> InputFile? {
     guard number >= 0, number < index.header.shardCount else {
       throw CheckpointError(.corrupt, "the entry names shard \(number) of \(index.header.shardCount)").at(file: index.file.path)
     }
@@ -227,6 +234,10 @@ private struct Bundle {
       return file
     } catch {
       guard error.code == .notFound else { throw error }
+      if listingOnly {
+        if missing.insert(number).inserted { warnings.append("the shard \(path) is missing; its tensors can be listed, not read") }
+        return nil
+      }
       throw CheckpointError(
         .notFound, "this shard is missing; the index says that there are \(index.header.shardCount)",
         remedy: "copy all files of the checkpoint together"

@@ -78,6 +78,21 @@ extension CheckpointError {
   }
 }
 
+/// Bytes of a file that is not there: a tensor that can be listed and not read.
+public struct MissingStorage: TensorStorage {
+  let path: String
+  public let byteCount: Int
+
+  public init(path: String, byteCount: Int) {
+    self.path = path
+    self.byteCount = byteCount
+  }
+
+  public func read(into span: inout MutableRawSpan, at offset: Int) throws(CheckpointError) {
+    throw CheckpointError(.notFound, "no such file").at(file: path)
+  }
+}
+
 /// Bytes in memory, for what is small or computed.
 public struct MemoryStorage: TensorStorage {
   public let bytes: [UInt8]

@@ -28,27 +28,21 @@ public struct VariableStore: Sendable {
     /// What was opened, as the user would name it.
     public var path: String
     /// The files that were read.
-    public var files: [File]
+    public var files: [InputFile]
     /// What the person should know though nothing is wrong enough to stop.
     public var warnings: [String]
 
-    public struct File: Sendable {
-      public let path: String
-      public let bytes: Int
 
-      public init(path: String, bytes: Int) {
-        self.path = path
-        self.bytes = bytes
-      }
-
-      public init(_ file: InputFile) { self.init(path: file.path, bytes: file.size) }
-    }
-
-    public init(format: String, path: String, files: [File] = [], warnings: [String] = []) {
+    public init(format: String, path: String, files: [InputFile] = [], warnings: [String] = []) {
       self.format = format
       self.path = path
       self.files = files
       self.warnings = warnings
+    }
+
+    /// - Throws: `io` where a file was changed or replaced since it was opened.
+    public func requireUnchanged() throws(CheckpointError) {
+      for file in files { try file.requireUnchanged() }
     }
   }
 
