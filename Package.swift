@@ -19,6 +19,7 @@ func target(_ name: String, path: String? = nil, _ dependencies: [Target.Depende
 let package = Package(
   name: "ckpt-convert",
   platforms: [.macOS(.v15)],
+  products: [.executable(name: "ckpt-convert", targets: ["ckpt-convert"])],
   dependencies: [
     .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
     .package(url: "https://github.com/apple/swift-crypto", from: "4.5.2"),
@@ -32,5 +33,15 @@ let package = Package(
     .target(
       name: "TensorFlow", dependencies: ["CheckpointCore", "ProtoWire", "CSnappy"], path: "Formats/TensorFlow", swiftSettings: house),
     .target(name: "NumPy", dependencies: ["CheckpointCore"], path: "Formats/NumPy", swiftSettings: house),
+    .target(name: "FormatRegistry", dependencies: ["CheckpointCore", "TensorFlow", "NumPy"], swiftSettings: house),
+    .target(name: "Conversion", dependencies: ["CheckpointCore"], swiftSettings: house),
+    .target(name: "Verifier", dependencies: ["CheckpointCore"], swiftSettings: house),
+    .target(
+      name: "Commands",
+      dependencies: [
+        "CheckpointCore", "Conversion", "FormatRegistry", "Verifier",
+        .product(name: "ArgumentParser", package: "swift-argument-parser"),
+      ], swiftSettings: house),
+    .executableTarget(name: "ckpt-convert", dependencies: ["Commands"], swiftSettings: house),
   ]
 )

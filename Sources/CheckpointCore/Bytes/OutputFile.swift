@@ -51,6 +51,14 @@ public final class OutputFile: Sendable {
     }
   }
 
+  func size() throws(CheckpointError) -> Int {
+    var status = stat()
+    guard unsafe fstat(descriptor, &status) == 0 else {
+      throw CheckpointError.system(.io, "cannot be examined", errno).at(file: target)
+    }
+    return Int(status.st_size)
+  }
+
   func synchronize() throws(CheckpointError) {
     #if canImport(Darwin)
       let failed = fcntl(descriptor, F_FULLFSYNC) != 0

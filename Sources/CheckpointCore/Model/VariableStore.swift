@@ -95,6 +95,12 @@ public struct VariableStore: Sendable {
     return copy
   }
 
+  /// The same tensors under the names of another store, one by one.
+  public func renamed(as other: VariableStore) throws(CheckpointError) -> VariableStore {
+    guard variables.count == other.variables.count else { return self }
+    return try replacing(zip(variables, other.variables).map { Variable(name: $1.name, tensor: $0.tensor, role: $0.role) })
+  }
+
   /// Canonical bytes of all variables.
   public var byteCount: Int { variables.reduce(0) { $0 + $1.tensor.byteCount } }
 }
