@@ -4,7 +4,7 @@ public import CheckpointCore
 public enum NumPyFormats {
   public static let flat = CheckpointFormat(
     name: "npy-flat", summary: "all variables in one flat vector: NAME.npy with NAME.index.json", suffixes: [".npy", ".index.json"],
-    cannotHold: "strings and variants", recognise: FlatReader.recognise, reader: FlatReader(), writer: FlatWriter())
+    cannotHold: "variants", recognise: FlatReader.recognise, reader: FlatReader(), writer: FlatWriter())
 
   public static let npy = CheckpointFormat(
     name: "npy", summary: "one numpy array: NAME.npy; with --layout the flat vector of many variables", suffixes: [".npy"],

@@ -28,11 +28,9 @@ enum Report {
   }
 
   static func refusal(_ losses: [Loss], format: String) -> CheckpointError {
-    let list = losses.prefix(20).map { "\n  '\($0.variable)': \($0.reason)" }.joined()
-    let more = losses.count > 20 ? "\n  and \(losses.count - 20) more" : ""
-    return CheckpointError(
-      .unsupported, "\(Console.plural(losses.count, "variable")) would not be whole in the \(format) output:\(list)\(more)\n",
-      remedy: "leave them out with --except, or accept it with --allow-loss; nothing was written")
+    CheckpointError(
+      .unsupported, "\(Console.plural(losses.count, "variable")) would not be whole in the \(format) output: \(losses.prefix(3).map { "'\($0.variable)' (\($0.reason))" }.joined(separator: ", "))\(losses.count > 3 ? ", …" : "")",
+      remedy: "leave out with --except what the format cannot hold, or accept the loss with --allow-loss; nothing was written")
   }
 
   static func plan(_ plan: ConversionPlan, _ store: VariableStore, to format: String, asJSON: Bool) {

@@ -22,7 +22,8 @@ package struct FlatReader: CheckpointReader {
       let tensor = try locating(file: path, variable: entry.name) { () throws(CheckpointError) in
         try FlatReader.tensor(of: entry, in: vectors[entry.vector], options, &store.source.warnings)
       }
-      claimed[entry.vector] = claimed[entry.vector].addingReportingOverflow(entry.shape.elementCount).partialValue
+      claimed[entry.vector] =
+        claimed[entry.vector].addingReportingOverflow(entry.size ?? entry.shape.elementCount).partialValue
       try locating(file: path) { () throws(CheckpointError) in
         try store.append(Variable(name: entry.name, tensor: tensor, role: entry.role ?? .weight))
       }
@@ -54,6 +55,10 @@ package struct FlatReader: CheckpointReader {
     of entry: Manifest.Entry, in vector: FlatVector, _ options: ReadOptions, _ warnings: inout [String]
   ) throws(CheckpointError) -> Tensor {
     let stored = vector.npy.header.dtype
+    if entry.dtype == .string {
+      return try FlatStrings.tensor(
+        shape: entry.shape, in: vector.npy, at: entry.offset, size: entry.size ?? -1, crc32c: entry.crc32c)
+    }
     guard NpyType.carrier(of: entry.dtype) == stored else {
       // Older manifests may describe a float64 vector of float32 variables.
       let part = try vector.part(at: entry.offset, shape: entry.shape)

@@ -5,10 +5,8 @@ package struct FlatWriter: CheckpointWriter {
   package init() {}
 
   package func losses(writing store: VariableStore) -> [Loss] {
-    store.variables.compactMap { variable in
-      NpyType.carrier(of: variable.tensor.dtype) == nil
-        ? Loss(variable: variable.name, reason: "npy-flat cannot hold \(variable.tensor.dtype.rawValue)s") : nil
-    }
+    store.variables.filter { $0.tensor.dtype == .variant }
+      .map { Loss(variable: $0.name, reason: "npy-flat cannot hold variants") }
   }
 
   package func write(
@@ -33,7 +31,7 @@ package struct FlatWriter: CheckpointWriter {
       items.append(.init(variable, to: files[v], at: ends[v]))
       places.append((v, used[v]))
       ends[v] += variable.tensor.byteCount
-      used[v] += variable.tensor.shape.elementCount
+      used[v] += FlatWriter.elements(of: variable.tensor)
     }
     let sums = try TensorCopier(jobs: options.jobs, progress: options.progress).copy(items)
     var digests: [String] = []
@@ -44,11 +42,16 @@ package struct FlatWriter: CheckpointWriter {
     try output.create(suffix: Manifest.suffix, place: .index, size: manifest.count).write(manifest, at: 0)
   }
 
+  /// Elements of the vector that a tensor takes: bytes, for strings.
+  private static func elements(of tensor: Tensor) -> Int {
+    tensor.dtype == .string ? tensor.byteCount : tensor.shape.elementCount
+  }
+
   /// One vector for every dtype, the one with the most elements under the plain name.
   private func plan(_ store: VariableStore, stem: String) throws(CheckpointError) -> [Manifest.Vector] {
     var counts: [(dtype: DType, elements: Int)] = []
     for variable in store.variables {
-      let count = variable.tensor.shape.elementCount
+      let count = FlatWriter.elements(of: variable.tensor)
       if let i = counts.firstIndex(where: { $0.dtype == variable.tensor.dtype }) {
         let (sum, overflow) = counts[i].elements.addingReportingOverflow(count)
         guard !overflow else { throw CheckpointError(.unsupported, "the elements of \(counts[i].dtype.rawValue) do not fit a vector") }
@@ -57,8 +60,10 @@ package struct FlatWriter: CheckpointWriter {
         counts.append((variable.tensor.dtype, count))
       }
     }
-    let most = counts.map(\.elements).max()
-    if let main = counts.firstIndex(where: { $0.elements == most }) { counts.insert(counts.remove(at: main), at: 0) }
+    // Numbers come before strings, however long those are.
+    let numbers = counts.filter { $0.dtype != .string }
+    let most = (numbers.isEmpty ? counts : numbers).map(\.elements).max()
+    if let main = counts.firstIndex(where: { $0.elements == most && ($0.dtype != .string || numbers.isEmpty) }) { counts.insert(counts.remove(at: main), at: 0) }
     return counts.enumerated().map { i, count in
       Manifest.Vector(file: i == 0 ? "\(stem).npy" : "\(stem).\(count.dtype.rawValue).npy", dtype: count.dtype, elements: count.elements)
     }
@@ -90,6 +95,7 @@ package struct FlatWriter: CheckpointWriter {
             json.array("shape") { json in for size in variable.tensor.shape.dimensions { json.value(nil, size) } }
             json.value("vector", places[i].vector)
             json.value("offset", places[i].offset)
+            if variable.tensor.dtype == .string { json.value("size", variable.tensor.byteCount) }
             json.value("crc32c", Int(sums[i]))
             if !digests.isEmpty { json.value("sha256", digests[i]) }
             json.value("role", variable.role.rawValue)

@@ -19,6 +19,8 @@ struct Manifest {
     let vector: Int
     /// In elements.
     let offset: Int
+    /// Elements of the vector that a string tensor takes, nil for numbers, whose shape says it.
+    let size: Int?
     let crc32c: UInt32?
     let role: Role?
   }
@@ -71,7 +73,7 @@ struct Manifest {
       entries.append(
         Entry(
           name: name, dtype: try Manifest.dtype(of: value, name), shape: try Manifest.shape(of: value, name), vector: vector,
-          offset: try Manifest.offset(of: value, name), crc32c: sum, role: value["role"]?.text.flatMap(Role.init(rawValue:))))
+          offset: try Manifest.offset(of: value, name), size: value["size"]?.integer, crc32c: sum, role: value["role"]?.text.flatMap(Role.init(rawValue:))))
     }
   }
 
@@ -89,7 +91,7 @@ struct Manifest {
       entries.append(
         Entry(
           name: name, dtype: type, shape: try Manifest.shape(of: value, name), vector: 0,
-          offset: try Manifest.offset(of: value, name), crc32c: nil, role: nil))
+          offset: try Manifest.offset(of: value, name), size: nil, crc32c: nil, role: nil))
     }
     vectors = [Vector(file: try Manifest.plainFileName(file), dtype: dtype ?? .float32, elements: elements)]
   }
@@ -116,7 +118,7 @@ struct Manifest {
   }
 
   private static func dtype(of value: JSONValue, _ name: Name) throws(CheckpointError) -> DType {
-    guard let text = value["dtype"]?.text, let dtype = DType(rawValue: text), dtype.width != nil else {
+    guard let text = value["dtype"]?.text, let dtype = DType(rawValue: text), dtype != .variant else {
       throw CheckpointError(.corrupt, "its dtype in the manifest is missing or unknown").at(variable: name)
     }
     return dtype

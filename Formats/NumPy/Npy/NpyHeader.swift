@@ -157,9 +157,10 @@ struct NpyType {
 
   private static func code(of dtype: DType) -> String? { codes.first { $0.dtype == dtype }?.code }
 
-  /// The type that stands for a dtype in an `.npy` file: numpy's own, or the unsigned integer of its width.
+  /// The type that stands for a dtype in an `.npy` file: numpy's own, or the unsigned integer of its width; bytes for strings.
   static func carrier(of dtype: DType) -> DType? {
     if code(of: dtype) != nil { return dtype }
+    if dtype == .string { return .uint8 }
     switch dtype.width {
     case 1: return .uint8
     case 2: return .uint16
@@ -170,6 +171,6 @@ struct NpyType {
 
   static func descr(of dtype: DType) -> String {
     let code = carrier(of: dtype).flatMap(code(of:)) ?? "u1"
-    return (dtype.width == 1 ? "|" : "<") + code
+    return (carrier(of: dtype)?.width == 1 ? "|" : "<") + code
   }
 }
