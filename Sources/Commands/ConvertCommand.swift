@@ -43,7 +43,7 @@ struct ConvertCommand: ParsableCommand {
   @Option(help: "What happens to variables that --map does not name: refuse, keep or drop.")
   var unmapped = ConversionRequest.Unmapped.refuse
 
-  @Option(help: ArgumentHelp("Convert all plain numbers to one dtype; what that loses is listed.", valueName: "dtype"), completion: .list(DType.allCases.filter(\.isCastable).map(\.rawValue)))
+  @Option(help: ArgumentHelp("Convert all plain numbers to one dtype; what that loses is listed.", valueName: "dtype"))
   var cast: DType?
 
   @Option(help: ArgumentHelp("Order of the variables: variables, trainable, name, or a file with names (default: the graph's, else name).", valueName: "order"))
@@ -91,6 +91,7 @@ struct ConvertCommand: ParsableCommand {
   func validate() throws {
     if let shards, shards < 1 || shards > 99_999 { throw ValidationError("--shards takes a number from 1 to 99999.") }
     if shards != nil, maxShardSize != nil { throw ValidationError("--shards and --max-shard-size exclude each other.") }
+    if let cast, !cast.isCastable { throw ValidationError("Numbers cannot be cast to \(cast.rawValue).") }
     if let jobs, jobs < 1 { throw ValidationError("--jobs takes a number from 1 on.") }
   }
 

@@ -31,7 +31,8 @@ struct ReadingOptions: ParsableArguments {
     } else if collection != nil || scope != nil {
       throw CheckpointError(.usage, "--collection and --scope choose variables of a graph", remedy: "name the graph with --layout")
     }
-    let (store, found) = try Opening.open(path, as: from, options: options)
+    // A layout decides even where a manifest lies beside the vector.
+    let (store, found) = try Opening.open(path, as: layout == nil ? from : from ?? "npy", options: options)
     if layout != nil, found.format.name != "npy" {
       throw CheckpointError(.usage, "--layout is for bare vectors; \(found.path) is \(found.format.name) and says itself what it holds")
     }
@@ -58,6 +59,9 @@ struct ByteSize: ExpressibleByArgument {
 
 extension DType: ExpressibleByArgument {
   public init?(argument: String) { self.init(rawValue: argument) }
+
+  /// Those that numbers can be cast to.
+  public static var allValueStrings: [String] { allCases.filter(\.isCastable).map(\.rawValue) }
 }
 
 extension ConversionRequest.Unmapped: ExpressibleByArgument {}

@@ -35,6 +35,8 @@ public enum Opening {
       }
     }
     if candidate.kind == .file, let first = matches.first { return first }
+    // A vector and its manifest are one checkpoint, not two.
+    if matches.contains(where: { $0.format.name == "npy-flat" }) { matches.removeAll { $0.format.name == "npy" } }
     if matches.count > 1 {
       let kinds = matches.map { "\($0.path) (\($0.format.name))" }.joined(separator: ", ")
       throw CheckpointError(.usage, "several checkpoints have this prefix: \(kinds)", remedy: "choose one with --from, or name a file")

@@ -17,10 +17,11 @@ package struct FlatReader: CheckpointReader {
       vectors.append(npy)
     }
     var store = VariableStore(source: source)
+    var narrowing = FlatVector.Narrowing()
     var claimed = [Int](repeating: 0, count: vectors.count)
     for entry in manifest.entries {
       let tensor = try locating(file: path, variable: entry.name) { () throws(CheckpointError) in
-        try FlatReader.tensor(of: entry, in: vectors[entry.vector], options, &store.source.warnings)
+        try FlatReader.tensor(of: entry, in: vectors[entry.vector], options, &narrowing)
       }
       claimed[entry.vector] =
         claimed[entry.vector].addingReportingOverflow(entry.size ?? entry.shape.elementCount).partialValue
@@ -31,6 +32,7 @@ package struct FlatReader: CheckpointReader {
     for (vector, count) in zip(manifest.vectors, claimed) where count != vector.elements {
       store.source.warnings.append("the variables take \(count) of the \(vector.elements) elements of \(vector.file)")
     }
+    store.source.warnings += narrowing.warning(allowLoss: options.allowLoss)
     if manifest.entries.contains(where: { $0.role == nil }) { store.inferRoles() }
     return store
   }
@@ -52,7 +54,7 @@ package struct FlatReader: CheckpointReader {
   }
 
   private static func tensor(
-    of entry: Manifest.Entry, in vector: FlatVector, _ options: ReadOptions, _ warnings: inout [String]
+    of entry: Manifest.Entry, in vector: FlatVector, _ options: ReadOptions, _ narrowing: inout FlatVector.Narrowing
   ) throws(CheckpointError) -> Tensor {
     let stored = vector.npy.header.dtype
     if entry.dtype == .string {
@@ -62,7 +64,7 @@ package struct FlatReader: CheckpointReader {
     guard NpyType.carrier(of: entry.dtype) == stored else {
       // Older manifests may describe a float64 vector of float32 variables.
       let part = try vector.part(at: entry.offset, shape: entry.shape)
-      return try vector.cast(part, to: entry.dtype, allowLoss: options.allowLoss, &warnings)
+      return try vector.cast(part, to: entry.dtype, allowLoss: options.allowLoss, &narrowing)
     }
     let width = stored.width ?? 1
     let (offset, overflow) = entry.offset.multipliedReportingOverflow(by: width)

@@ -17,38 +17,62 @@ struct FlatVector {
   private var count: Int { npy.header.shape.elementCount }
 
   /// The variables that a layout gives the numbers their names by. Numbers are cast to the layout's dtypes where every value
-  /// survives exactly, or where loss is allowed.
+  /// of the variable survives exactly, or where loss is allowed.
   func store(_ layout: Layout, allowLoss: Bool) throws(CheckpointError) -> VariableStore {
     let starts = try offsets(of: layout)
     var store = VariableStore(source: .init(format: "npy-flat", path: npy.file.path, files: [npy.file], warnings: npy.warnings))
     store.graph = layout.graph
+    var narrowing = Narrowing()
     for (entry, start) in zip(layout.entries, starts) {
       let tensor = try locating(file: npy.file.path, variable: entry.name) { () throws(CheckpointError) in
-        try cast(try part(at: start, shape: entry.shape), to: entry.dtype, allowLoss: allowLoss, &store.source.warnings)
+        try cast(try part(at: start, shape: entry.shape), to: entry.dtype, allowLoss: allowLoss, &narrowing)
       }
       try locating(file: npy.file.path) { () throws(CheckpointError) in
         try store.append(Variable(name: entry.name, tensor: tensor, role: .weight))
       }
     }
+    store.source.warnings += narrowing.warning(allowLoss: allowLoss)
     store.inferRoles()
     return store
   }
 
+  /// The tensor in the dtype that its variable has. Where a value would change it stays as it is, and a warning says so: a
+  /// wider number can be narrowed later, a narrowed one is gone.
   func cast(
-    _ tensor: Tensor, to dtype: DType?, allowLoss: Bool, _ warnings: inout [String]
+    _ tensor: Tensor, to dtype: DType?, allowLoss: Bool, _ narrowed: inout Narrowing
   ) throws(CheckpointError) -> Tensor {
     guard let dtype, dtype != tensor.dtype else { return tensor }
     let result = try tensor.cast(to: dtype)
     guard let storage = result.storage as? CastStorage else { return result }
     let loss = try storage.loss()
-    guard loss.isNone || allowLoss else {
-      throw CheckpointError(
-        .unsupported,
-        "the vector is \(tensor.dtype.rawValue), the variable \(dtype.rawValue), and \(loss.rounded + loss.overflowed) values do not survive the cast (largest error \(loss.largestError))",
-        remedy: "accept that with --allow-loss")
+    guard !loss.isNone else { return result }
+    narrowed.add(loss, from: tensor.dtype, to: dtype)
+    return allowLoss ? result : tensor
+  }
+
+  /// What casting a vector to the dtypes of its variables would lose, or has lost.
+  struct Narrowing {
+    private var variables = 0
+    private var values = 0
+    private var largestError = 0.0
+    private var dtypes = (from: "", to: "")
+
+    mutating func add(_ loss: CastStorage.Loss, from: DType, to: DType) {
+      variables += 1
+      values += loss.rounded + loss.overflowed
+      largestError = max(largestError, loss.largestError)
+      dtypes = (from.rawValue, to.rawValue)
     }
-    if !loss.isNone { warnings.append("\(loss.rounded + loss.overflowed) values changed from \(tensor.dtype.rawValue) to \(dtype.rawValue)") }
-    return result
+
+    func warning(allowLoss: Bool) -> [String] {
+      guard variables > 0 else { return [] }
+      let what = "\(values) values of \(variables) variables"
+      return [
+        allowLoss
+          ? "\(what) changed when \(dtypes.from) became \(dtypes.to); the largest error is \(largestError)"
+          : "\(what) do not survive as \(dtypes.to), which the layout says; they stay \(dtypes.from) (narrow them with --allow-loss)"
+      ]
+    }
   }
 
   /// The elements of one variable.

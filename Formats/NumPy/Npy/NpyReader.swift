@@ -16,9 +16,7 @@ package struct NpyReader: CheckpointReader {
   }
 
   package static func recognise(_ candidate: Candidate) -> String? {
-    // A vector with a manifest is more than an array.
-    guard FlatReader.recognise(candidate) == nil else { return nil }
-    return switch candidate.kind {
+    switch candidate.kind {
     case .file: candidate.head.starts(with: NpyHeader.magic) || candidate.path.hasSuffix(".npy") ? candidate.path : nil
     case .missing: Candidate.isFile(candidate.path + ".npy") ? candidate.path + ".npy" : nil
     case .folder: nil
