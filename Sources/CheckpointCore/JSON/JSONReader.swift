@@ -37,12 +37,15 @@ public struct JSONReader {
 
   private mutating func object(depth: Int) throws(CheckpointError) -> JSONValue {
     var members: [(key: [UInt8], value: JSONValue)] = []
-    var keys: Set<[UInt8]> = []
+    // Most objects have few keys; a set would cost more than it saves.
+    var keys: Set<[UInt8]>?
     try list(until: UInt8(ascii: "}")) { reader throws(CheckpointError) in
       reader.skipSpace()
       let start = reader.position
       let key = try reader.string()
-      guard keys.insert(key).inserted else {
+      if members.count == 16 { keys = Set(members.map(\.key)) }
+      let isNew = keys?.insert(key).inserted ?? !members.contains { $0.key == key }
+      guard isNew else {
         throw CheckpointError(.corrupt, "the JSON key \"\(Name.printable(key))\" is there twice").at(offset: start)
       }
       reader.skipSpace()
@@ -104,7 +107,8 @@ public struct JSONReader {
       if next == UInt8(ascii: "+") || next == UInt8(ascii: "-") { position += 1 }
       try digits()
     }
-    return .number(String(decoding: bytes[start..<position], as: UTF8.self))
+    let text = String(decoding: bytes[start..<position], as: UTF8.self)
+    return Int(text).map { .integer($0) } ?? .number(text)
   }
 
   @discardableResult
@@ -117,7 +121,9 @@ public struct JSONReader {
 
   private mutating func string() throws(CheckpointError) -> [UInt8] {
     try expect(UInt8(ascii: "\""))
-    var out: [UInt8] = []
+    let start = position
+    while let byte = next, byte != UInt8(ascii: "\""), byte != UInt8(ascii: "\\"), byte >= 0x20 { position += 1 }
+    var out = Array(bytes[start..<position])
     while let byte = next {
       position += 1
       switch byte {
