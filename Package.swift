@@ -13,7 +13,8 @@ let house: [SwiftSetting] = [
 let c: [CSetting] = [.unsafeFlags(["-O3", "-Wall", "-Werror", "-fno-math-errno"])]
 
 func target(_ name: String, path: String? = nil, _ dependencies: [Target.Dependency] = []) -> Target {
-  .target(name: name, dependencies: dependencies, path: path, exclude: path == nil ? [] : ["FORMAT.md"], swiftSettings: house)
+  .target(
+    name: name, dependencies: dependencies, path: path, exclude: path == nil ? [] : ["FORMAT.md"], swiftSettings: house)
 }
 
 let package = Package(
@@ -27,11 +28,13 @@ let package = Package(
   targets: [
     .target(name: "CCore", cSettings: c),
     .target(
-      name: "CheckpointCore", dependencies: ["CCore", .product(name: "Crypto", package: "swift-crypto")], swiftSettings: house),
+      name: "CheckpointCore", dependencies: ["CCore", .product(name: "Crypto", package: "swift-crypto")],
+      swiftSettings: house),
     .target(name: "ProtoWire", dependencies: ["CheckpointCore"], swiftSettings: house),
     .systemLibrary(name: "CSnappy", path: "System/CSnappy", providers: [.apt(["libsnappy-dev"]), .brew(["snappy"])]),
     .target(
-      name: "TensorFlow", dependencies: ["CheckpointCore", "ProtoWire", "CSnappy"], path: "Formats/TensorFlow", swiftSettings: house),
+      name: "TensorFlow", dependencies: ["CheckpointCore", "ProtoWire", "CSnappy"], path: "Formats/TensorFlow",
+      swiftSettings: house),
     .target(name: "NumPy", dependencies: ["CheckpointCore"], path: "Formats/NumPy", swiftSettings: house),
     .target(name: "FormatRegistry", dependencies: ["CheckpointCore", "TensorFlow", "NumPy"], swiftSettings: house),
     .target(name: "Conversion", dependencies: ["CheckpointCore"], swiftSettings: house),

@@ -20,7 +20,10 @@ public enum TensorFlowFormats {
     let tried = state.prefixes(in: place)
     for prefix in tried where Candidate.exists(prefix + ShardName.index) || Candidate.isFile(prefix) {
       let moved = prefix != state.latest && prefix != joinPath(place, state.latest)
-      return (prefix, state.warnings + (moved ? ["the state file names \(state.latest); taken from beside it: \(prefix)"] : []))
+      return (
+        prefix,
+        state.warnings + (moved ? ["the state file names \(state.latest); taken from beside it: \(prefix)"] : [])
+      )
     }
     let there = Candidate.names(in: place).filter { $0.hasSuffix(ShardName.index) }.map { String($0.dropLast(6)) }
     throw CheckpointError(

@@ -20,24 +20,37 @@ struct ConvertCommand: ParsableCommand {
   @Argument(help: "A checkpoint: prefix, any of its files, folder, or file.", completion: .file())
   var input: String
 
-  @Option(name: .customLong("to"), help: ArgumentHelp("The format to write; see 'ckpt-convert formats'.", valueName: "format"), completion: .list(AllFormats.rows.filter { $0.writer != nil }.map(\.name)))
+  @Option(
+    name: .customLong("to"),
+    help: ArgumentHelp("The format to write; see 'ckpt-convert formats'.", valueName: "format"),
+    completion: .list(AllFormats.rows.filter { $0.writer != nil }.map(\.name)))
   var target: String
 
-  @Option(name: .shortAndLong, help: ArgumentHelp("Prefix of the output; the format's suffix is added (default: beside the input).", valueName: "output"), completion: .file())
+  @Option(
+    name: .shortAndLong,
+    help: ArgumentHelp(
+      "Prefix of the output; the format's suffix is added (default: beside the input).", valueName: "output"),
+    completion: .file())
   var output: String?
 
   @OptionGroup(title: "Reading") var reading: ReadingOptions
 
-  @Option(help: ArgumentHelp("Convert only variables that match: a glob over the whole name, or role:NAME. Repeatable.", valueName: "pattern"))
+  @Option(
+    help: ArgumentHelp(
+      "Convert only variables that match: a glob over the whole name, or role:NAME. Repeatable.", valueName: "pattern"))
   var only: [String] = []
 
   @Option(help: ArgumentHelp("Leave out variables that match. Repeatable.", valueName: "pattern"))
   var except: [String] = []
 
-  @Option(help: ArgumentHelp("Replace every match in a name: 'REGEX=>TEMPLATE', $1 for groups. Repeatable, in order.", valueName: "rule"))
+  @Option(
+    help: ArgumentHelp(
+      "Replace every match in a name: 'REGEX=>TEMPLATE', $1 for groups. Repeatable, in order.", valueName: "rule"))
   var rename: [String] = []
 
-  @Option(help: ArgumentHelp("Names for names: a JSON object, a plan, or lines 'old<TAB>new'.", valueName: "file"), completion: .file())
+  @Option(
+    help: ArgumentHelp("Names for names: a JSON object, a plan, or lines 'old<TAB>new'.", valueName: "file"),
+    completion: .file())
   var map: String?
 
   @Option(help: "What happens to variables that --map does not name: refuse, keep or drop.")
@@ -46,13 +59,18 @@ struct ConvertCommand: ParsableCommand {
   @Option(help: ArgumentHelp("Convert all plain numbers to one dtype; what that loses is listed.", valueName: "dtype"))
   var cast: DType?
 
-  @Option(help: ArgumentHelp("Order of the variables: variables, trainable, name, or a file with names (default: the graph's, else name).", valueName: "order"))
+  @Option(
+    help: ArgumentHelp(
+      "Order of the variables: variables, trainable, name, or a file with names (default: the graph's, else name).",
+      valueName: "order"))
   var order: String?
 
   @Option(help: ArgumentHelp("tf-bundle: number of data files.", valueName: "n"))
   var shards: Int?
 
-  @Option(help: ArgumentHelp("tf-bundle: begin another data file before one gets larger than this (such as 2GiB).", valueName: "size"))
+  @Option(
+    help: ArgumentHelp(
+      "tf-bundle: begin another data file before one gets larger than this (such as 2GiB).", valueName: "size"))
   var maxShardSize: ByteSize?
 
   @Flag(help: "tf-bundle: write a 'checkpoint' state file that names the output as the latest.")
@@ -70,7 +88,9 @@ struct ConvertCommand: ParsableCommand {
   @Flag(help: "Say what would be done and write nothing.")
   var dryRun = false
 
-  @Option(help: ArgumentHelp("Write the list source, transform, target to a file; --map reads it.", valueName: "file"), completion: .file())
+  @Option(
+    help: ArgumentHelp("Write the list source, transform, target to a file; --map reads it.", valueName: "file"),
+    completion: .file())
   var plan: String?
 
   @Flag(help: "Print one JSON object instead of sentences.")
@@ -102,7 +122,9 @@ struct ConvertCommand: ParsableCommand {
     let (store, found) = try reading.open(input, allowLoss: allowLoss)
     if !quiet { Report.opened(store, found, asJSON: json) }
     var plan = try ConversionPlan(store, try request())
-    guard let writer = format.writer else { throw CheckpointError(.unsupported, "\(format.name) can be read, not written") }
+    guard let writer = format.writer else {
+      throw CheckpointError(.unsupported, "\(format.name) can be read, not written")
+    }
     var result = try plan.store(from: store)
     let unheld = writer.losses(writing: result)
     plan.losses += unheld
@@ -119,7 +141,9 @@ struct ConvertCommand: ParsableCommand {
       result = try result.replacing(result.variables.filter { !dropped.contains($0.name) })
     }
     let files = try write(result, from: store, as: format, using: writer, orderName: plan.orderName, stem: found.stem)
-    if !quiet { Report.done(result, store, plan, format: format.name, files: files, verified: verify.rawValue, asJSON: json) }
+    if !quiet {
+      Report.done(result, store, plan, format: format.name, files: files, verified: verify.rawValue, asJSON: json)
+    }
   }
 
   private func targetFormat() throws(CheckpointError) -> CheckpointFormat {
@@ -162,7 +186,8 @@ struct ConvertCommand: ParsableCommand {
 
   /// - Returns: the files that were written, with their sizes.
   private func write(
-    _ result: VariableStore, from source: VariableStore, as format: CheckpointFormat, using writer: any CheckpointWriter,
+    _ result: VariableStore, from source: VariableStore, as format: CheckpointFormat,
+    using writer: any CheckpointWriter,
     orderName: String, stem: String
   ) throws(CheckpointError) -> [StagedOutput.Finished] {
     let prefix = output.map { format.stem(of: $0) } ?? stem
@@ -179,7 +204,8 @@ struct ConvertCommand: ParsableCommand {
       let opened = try Opening.find(staged.stagedPrefix, as: format.name)
       let written = try reader.open(opened.path, options: ReadOptions())
       // What a format has no place for, such as the name of the one variable of an npy file, is not compared.
-      try ByteComparison(jobs: cores, progress: line?.progress).requireEqual(result, format.name == "npy" ? written.renamed(as: result) : written)
+      try ByteComparison(jobs: cores, progress: line?.progress).requireEqual(
+        result, format.name == "npy" ? written.renamed(as: result) : written)
     }
     try source.source.requireUnchanged()
     return try staged.commit()

@@ -36,7 +36,11 @@ struct FormatsCommand: ParsableCommand {
             json.value("read", row.reader != nil)
             json.value("write", row.writer != nil)
             json.array("suffixes") { json in for suffix in row.suffixes { json.value(nil, suffix) } }
-            if let cannotHold = row.cannotHold { json.value("cannot_hold", cannotHold) } else { json.null("cannot_hold") }
+            if let cannotHold = row.cannotHold {
+              json.value("cannot_hold", cannotHold)
+            } else {
+              json.null("cannot_hold")
+            }
           }
         }
       }

@@ -49,7 +49,8 @@ struct InspectCommand: ParsableCommand {
     for (i, variable) in store.variables.enumerated() {
       let tensor = variable.tensor
       let row = [
-        variable.name.description, tensor.dtype.rawValue, tensor.shape.description, Console.count(tensor.byteCount), variable.role.rawValue,
+        variable.name.description, tensor.dtype.rawValue, tensor.shape.description, Console.count(tensor.byteCount),
+        variable.role.rawValue,
       ]
       table.append(row + (sums.isEmpty ? [] : [sums[i] ?? "-"]))
     }

@@ -11,30 +11,45 @@ import FormatRegistry
 
 /// How a checkpoint is read; the same for every command.
 struct ReadingOptions: ParsableArguments {
-  @Option(name: .customLong("from"), help: ArgumentHelp("The format of INPUT, instead of recognising it.", valueName: "format"), completion: .list(AllFormats.rows.map(\.name)))
+  @Option(
+    name: .customLong("from"),
+    help: ArgumentHelp("The format of INPUT, instead of recognising it.", valueName: "format"),
+    completion: .list(AllFormats.rows.map(\.name)))
   var from: String?
 
-  @Option(help: ArgumentHelp("What gives the numbers of a flat vector their names: a .meta graph, a manifest, or another checkpoint.", valueName: "file"), completion: .file())
+  @Option(
+    help: ArgumentHelp(
+      "What gives the numbers of a flat vector their names: a .meta graph, a manifest, or another checkpoint.",
+      valueName: "file"), completion: .file())
   var layout: String?
 
-  @Option(help: ArgumentHelp("With --layout GRAPH: the collection whose variables the vector holds (default: variables).", valueName: "name"))
+  @Option(
+    help: ArgumentHelp(
+      "With --layout GRAPH: the collection whose variables the vector holds (default: variables).", valueName: "name"))
   var collection: String?
 
-  @Option(help: ArgumentHelp("With --layout GRAPH: only variables whose name matches this regular expression from its start, as tf.get_collection takes a scope.", valueName: "regex"))
+  @Option(
+    help: ArgumentHelp(
+      "With --layout GRAPH: only variables whose name matches this regular expression from its start, as tf.get_collection takes a scope.",
+      valueName: "regex"))
   var scope: String?
 
   /// Opens a checkpoint as these options say.
-  func open(_ path: String, allowLoss: Bool = false, listingOnly: Bool = false) throws(CheckpointError) -> (VariableStore, Opening.Found) {
+  func open(_ path: String, allowLoss: Bool = false, listingOnly: Bool = false) throws(CheckpointError) -> (
+    VariableStore, Opening.Found
+  ) {
     var options = ReadOptions(collection: collection, scope: scope, allowLoss: allowLoss, listingOnly: listingOnly)
     if let layout {
       options.layout = try Opening.layout(layout, options: options)
     } else if collection != nil || scope != nil {
-      throw CheckpointError(.usage, "--collection and --scope choose variables of a graph", remedy: "name the graph with --layout")
+      throw CheckpointError(
+        .usage, "--collection and --scope choose variables of a graph", remedy: "name the graph with --layout")
     }
     // A layout decides even where a manifest lies beside the vector.
     let (store, found) = try Opening.open(path, as: layout == nil ? from : from ?? "npy", options: options)
     if layout != nil, found.format.name != "npy" {
-      throw CheckpointError(.usage, "--layout is for bare vectors; \(found.path) is \(found.format.name) and says itself what it holds")
+      throw CheckpointError(
+        .usage, "--layout is for bare vectors; \(found.path) is \(found.format.name) and says itself what it holds")
     }
     return (store, found)
   }
@@ -46,7 +61,8 @@ struct ByteSize: ExpressibleByArgument {
 
   init?(argument: String) {
     let units: [(String, Int)] = [
-      ("KiB", 1 << 10), ("MiB", 1 << 20), ("GiB", 1 << 30), ("TiB", 1 << 40), ("kB", 1000), ("KB", 1000), ("MB", 1_000_000),
+      ("KiB", 1 << 10), ("MiB", 1 << 20), ("GiB", 1 << 30), ("TiB", 1 << 40), ("kB", 1000), ("KB", 1000),
+      ("MB", 1_000_000),
       ("GB", 1_000_000_000), ("TB", 1_000_000_000_000), ("K", 1 << 10), ("M", 1 << 20), ("G", 1 << 30), ("B", 1),
     ]
     let unit = units.first { argument.hasSuffix($0.0) } ?? ("", 1)

@@ -46,7 +46,8 @@ final class ProgressLine: Sendable {
     let rate = seconds > 0 ? Double(done) / seconds : 0
     let left = rate > 0 ? Int((Double(max(0, total - done)) / rate).rounded(.up)) : 0
     let percent = total > 0 ? min(100, done * 100 / total) : 100
-    let text = "\r\u{1b}[K\(title) \(percent) %  \(Console.size(done)) of \(Console.size(total))  \(Console.size(Int(rate)))/s  \(left) s left"
+    let text =
+      "\r\u{1b}[K\(title) \(percent) %  \(Console.size(done)) of \(Console.size(total))  \(Console.size(Int(rate)))/s  \(left) s left"
     Console.write(Array(text.utf8), to: STDERR_FILENO)
   }
 

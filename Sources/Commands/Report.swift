@@ -9,7 +9,8 @@ enum Report {
     if !asJSON {
       let graph = store.graph.map { " with its graph \(splitPath($0.path ?? "").last)" } ?? ""
       Console.say(
-        "\(printable(found.path)): \(found.format.name), \(Console.plural(store.variables.count, "variable")), \(Console.size(store.byteCount))\(graph)")
+        "\(printable(found.path)): \(found.format.name), \(Console.plural(store.variables.count, "variable")), \(Console.size(store.byteCount))\(graph)"
+      )
     }
     warn(store)
   }
@@ -29,8 +30,11 @@ enum Report {
 
   static func refusal(_ losses: [Loss], format: String) -> CheckpointError {
     CheckpointError(
-      .unsupported, "\(Console.plural(losses.count, "variable")) would not be whole in the \(format) output: \(losses.prefix(3).map { "'\($0.variable)' (\($0.reason))" }.joined(separator: ", "))\(losses.count > 3 ? ", …" : "")",
-      remedy: "leave out with --except what the format cannot hold, or accept the loss with --allow-loss; nothing was written")
+      .unsupported,
+      "\(Console.plural(losses.count, "variable")) would not be whole in the \(format) output: \(losses.prefix(3).map { "'\($0.variable)' (\($0.reason))" }.joined(separator: ", "))\(losses.count > 3 ? ", …" : "")",
+      remedy:
+        "leave out with --except what the format cannot hold, or accept the loss with --allow-loss; nothing was written"
+    )
   }
 
   static func plan(_ plan: ConversionPlan, _ store: VariableStore, to format: String, asJSON: Bool) {
@@ -46,11 +50,14 @@ enum Report {
     }
     Console.print(table.text(columns: Console.columns))
     notes(of: plan, store)
-    Console.print("\(Console.plural(plan.steps.count, "variable")) would be written as \(format), in the order '\(plan.orderName)'; nothing was.")
+    Console.print(
+      "\(Console.plural(plan.steps.count, "variable")) would be written as \(format), in the order '\(plan.orderName)'; nothing was."
+    )
   }
 
   static func done(
-    _ result: VariableStore, _ source: VariableStore, _ plan: ConversionPlan, format: String, files: [StagedOutput.Finished],
+    _ result: VariableStore, _ source: VariableStore, _ plan: ConversionPlan, format: String,
+    files: [StagedOutput.Finished],
     verified: String, asJSON: Bool
   ) {
     guard asJSON else {

@@ -50,14 +50,18 @@ public struct ConversionPlan: Sendable {
     var losses: [Loss] = []
     var notes: [String] = []
     for (variable, target) in named {
-      let (cast, loss) = try locating(file: variable.tensor.file, variable: variable.name) { () throws(CheckpointError) in
+      let (cast, loss) = try locating(file: variable.tensor.file, variable: variable.name) {
+        () throws(CheckpointError) in
         try ConversionPlan.cast(variable, to: request.cast)
       }
       if let loss, loss.overflowed > 0 {
-        losses.append(Loss(variable: variable.name, reason: "\(loss.overflowed) values do not fit \(cast?.rawValue ?? "")"))
+        losses.append(
+          Loss(variable: variable.name, reason: "\(loss.overflowed) values do not fit \(cast?.rawValue ?? "")"))
       }
       if let loss, loss.rounded > 0, let cast {
-        notes.append("'\(variable.name)': \(loss.rounded) of \(variable.tensor.shape.elementCount) values rounded to \(cast.rawValue), largest error \(loss.largestError)")
+        notes.append(
+          "'\(variable.name)': \(loss.rounded) of \(variable.tensor.shape.elementCount) values rounded to \(cast.rawValue), largest error \(loss.largestError)"
+        )
       }
       if let wanted = request.cast, cast == nil, variable.tensor.dtype != wanted {
         notes.append("'\(variable.name)' stays \(variable.tensor.dtype.rawValue), which cannot be cast")
@@ -97,13 +101,15 @@ public struct ConversionPlan: Sendable {
     if let map = request.map {
       guard unmapped.isEmpty else {
         throw CheckpointError(
-          .usage, "the map has no name for \(list(unmapped))", remedy: "add them, or choose --unmapped keep or --unmapped drop"
+          .usage, "the map has no name for \(list(unmapped))",
+          remedy: "add them, or choose --unmapped keep or --unmapped drop"
         ).at(file: map.path)
       }
       let there = Set(variables.map(\.name))
       let absent = map.targets.keys.filter { !there.contains($0) }.sorted()
       guard absent.isEmpty else {
-        throw CheckpointError(.notFound, "the map names what the checkpoint does not have: \(list(absent))").at(file: map.path)
+        throw CheckpointError(.notFound, "the map names what the checkpoint does not have: \(list(absent))").at(
+          file: map.path)
       }
     }
     var sources: [Name: [Name]] = [:]
@@ -116,7 +122,9 @@ public struct ConversionPlan: Sendable {
     return named
   }
 
-  private static func cast(_ variable: Variable, to dtype: DType?) throws(CheckpointError) -> (DType?, CastStorage.Loss?) {
+  private static func cast(_ variable: Variable, to dtype: DType?) throws(CheckpointError) -> (
+    DType?, CastStorage.Loss?
+  ) {
     guard let dtype, variable.tensor.dtype != dtype, variable.tensor.dtype.isCastable else { return (nil, nil) }
     return (dtype, try CastStorage(variable.tensor, to: dtype).loss())
   }
@@ -130,7 +138,9 @@ public struct ConversionPlan: Sendable {
   public func store(from source: VariableStore) throws(CheckpointError) -> VariableStore {
     var variables: [Variable] = []
     for step in steps {
-      let tensor = try step.cast.map { (dtype) throws(CheckpointError) in try step.source.tensor.cast(to: dtype) } ?? step.source.tensor
+      let tensor =
+        try step.cast.map { (dtype) throws(CheckpointError) in try step.source.tensor.cast(to: dtype) }
+        ?? step.source.tensor
       variables.append(Variable(name: step.target, tensor: tensor, role: step.source.role))
     }
     var store = try source.replacing(variables)

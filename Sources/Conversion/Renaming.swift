@@ -42,7 +42,9 @@ public struct RenameRule {
       } else if next == character {
         literal.append(character)
       } else {
-        throw CheckpointError(.usage, "'\(character)\(next)' in the rule '\(rule)' is no group", remedy: "write $1, or $$ for the sign itself")
+        throw CheckpointError(
+          .usage, "'\(character)\(next)' in the rule '\(rule)' is no group",
+          remedy: "write $1, or $$ for the sign itself")
       }
     }
     return pieces + [.text(literal)]
@@ -60,7 +62,8 @@ public struct RenameRule {
         case .text(let literal): out += literal
         case .group(let number):
           guard number < match.output.count else {
-            throw CheckpointError(.usage, "the template asks for group \(number), but the expression has \(match.output.count - 1)")
+            throw CheckpointError(
+              .usage, "the template asks for group \(number), but the expression has \(match.output.count - 1)")
           }
           out += match.output[number].substring ?? ""
         }

@@ -60,7 +60,8 @@ public struct VariablePattern: Sendable {
         ranges.append(low...low)
       }
     }
-    throw CheckpointError(.usage, "the pattern '\(text)' has a '[' without its ']'", remedy: "write \\[ for the character itself")
+    throw CheckpointError(
+      .usage, "the pattern '\(text)' has a '[' without its ']'", remedy: "write \\[ for the character itself")
   }
 
   public func matches(_ variable: Variable) -> Bool {

@@ -39,8 +39,10 @@ public enum Opening {
     if matches.contains(where: { $0.format.name == "npy-flat" }) { matches.removeAll { $0.format.name == "npy" } }
     if matches.count > 1 {
       let kinds = matches.map { "\($0.path) (\($0.format.name))" }.joined(separator: ", ")
-      throw CheckpointError(.usage, "several checkpoints have this prefix: \(kinds)", remedy: "choose one with --from, or name a file")
-        .at(file: path)
+      throw CheckpointError(
+        .usage, "several checkpoints have this prefix: \(kinds)", remedy: "choose one with --from, or name a file"
+      )
+      .at(file: path)
     }
     if let match = matches.first { return match }
     throw unknown(candidate)
@@ -82,13 +84,16 @@ public enum Opening {
   private static func unknown(_ candidate: Candidate) -> CheckpointError {
     switch candidate.kind {
     case .missing:
-      return CheckpointError(.notFound, "there is no checkpoint of this name", remedy: nearby(candidate.path)).at(file: candidate.path)
+      return CheckpointError(.notFound, "there is no checkpoint of this name", remedy: nearby(candidate.path)).at(
+        file: candidate.path)
     case .folder:
       return CheckpointError(
-        .notFound, "the folder has no checkpoint state file and no saved_model.pb", remedy: nearby(joinPath(candidate.path, ""))
+        .notFound, "the folder has no checkpoint state file and no saved_model.pb",
+        remedy: nearby(joinPath(candidate.path, ""))
       ).at(file: candidate.path)
     case .file:
-      return CheckpointError(.unsupported, FileKind.describe(candidate.head, path: candidate.path)).at(file: candidate.path)
+      return CheckpointError(.unsupported, FileKind.describe(candidate.head, path: candidate.path)).at(
+        file: candidate.path)
     }
   }
 
@@ -96,7 +101,8 @@ public enum Opening {
   private static func nearby(_ path: String) -> String {
     let folder = splitPath(path).folder
     let there = Candidate.names(in: folder).filter { $0.hasSuffix(".index") || $0.hasSuffix(".index.json") }.prefix(5)
-    return there.isEmpty ? "look for the .index file of a checkpoint" : "in \(folder) there are: \(there.joined(separator: ", "))"
+    return there.isEmpty
+      ? "look for the .index file of a checkpoint" : "in \(folder) there are: \(there.joined(separator: ", "))"
   }
 }
 

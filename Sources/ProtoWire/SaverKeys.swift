@@ -27,7 +27,9 @@ public struct SaverKeys: Sendable {
         guard let index = byName[name] else { return nil }
         let node = graph.nodes[index]
         if isVariable.contains(node.op) { return name }
-        guard ["Identity", "ReadVariableOp", "Snapshot"].contains(node.op), let first = node.inputs.first else { return nil }
+        guard ["Identity", "ReadVariableOp", "Snapshot"].contains(node.op), let first = node.inputs.first else {
+          return nil
+        }
         name = TensorName(first).node
       }
       return nil
@@ -41,11 +43,15 @@ public struct SaverKeys: Sendable {
 
     var restored: [String: (keys: [[UInt8]], slices: [[UInt8]])] = [:]
     for node in graph.nodes {
-      if node.op == "SaveV2", node.inputs.count >= 3, let keys = try strings(node.inputs[1]), let slices = try strings(node.inputs[2]) {
+      if node.op == "SaveV2", node.inputs.count >= 3, let keys = try strings(node.inputs[1]),
+        let slices = try strings(node.inputs[2])
+      {
         let values = node.inputs[3...].filter { $0.utf8.first != UInt8(ascii: "^") }
         guard values.count == keys.count, slices.count == keys.count else { continue }
         for (i, value) in values.enumerated() {
-          if let name = variable(behind: value) { entries.append(Entry(variable: name, key: Name(bytes: keys[i]), slice: slices[i])) }
+          if let name = variable(behind: value) {
+            entries.append(Entry(variable: name, key: Name(bytes: keys[i]), slice: slices[i]))
+          }
         }
       } else if node.op == "RestoreV2", node.inputs.count >= 3, let keys = try strings(node.inputs[1]),
         let slices = try strings(node.inputs[2]), keys.count == slices.count

@@ -40,11 +40,14 @@ public struct ByteComparison: Sendable {
     _ variable: Variable, _ found: VariableStore, _ buffer: inout ChunkBuffer, _ other: inout [UInt8]
   ) throws(CheckpointError) {
     do throws(CheckpointError) {
-      guard let copy = found[variable.name]?.tensor else { throw CheckpointError(.different, "is missing in the output") }
+      guard let copy = found[variable.name]?.tensor else {
+        throw CheckpointError(.different, "is missing in the output")
+      }
       let tensor = variable.tensor
       guard copy.dtype == tensor.dtype, copy.shape == tensor.shape, copy.byteCount == tensor.byteCount else {
         throw CheckpointError(
-          .different, "was \(tensor.dtype.rawValue) \(tensor.shape), and reads back as \(copy.dtype.rawValue) \(copy.shape)")
+          .different,
+          "was \(tensor.dtype.rawValue) \(tensor.shape), and reads back as \(copy.dtype.rawValue) \(copy.shape)")
       }
       var sum = CRC32C()
       if copy.storage.crc32c == nil { try copy.storage.verify() }

@@ -70,7 +70,8 @@ package struct FlatReader: CheckpointReader {
     let (offset, overflow) = entry.offset.multipliedReportingOverflow(by: width)
     guard !overflow else { throw CheckpointError(.corrupt, "element \(entry.offset) lies outside any vector") }
     let range = try StorageRange(
-      vector.npy.tensor.storage, offset: offset, byteCount: try entry.shape.byteCount(width: width), crc32c: entry.crc32c)
+      vector.npy.tensor.storage, offset: offset, byteCount: try entry.shape.byteCount(width: width),
+      crc32c: entry.crc32c)
     return try Tensor(dtype: entry.dtype, shape: entry.shape, storage: try range.simplified())
   }
 

@@ -11,7 +11,8 @@ enum FlatStrings {
     }
     let (end, overflow) = offset.addingReportingOverflow(size)
     guard size >= 0, !overflow, end <= bytes.byteCount, shape.elementCount <= size / 8 else {
-      throw CheckpointError(.corrupt, "\(shape.elementCount) strings cannot be in elements \(offset)+\(size) of the vector")
+      throw CheckpointError(
+        .corrupt, "\(shape.elementCount) strings cannot be in elements \(offset)+\(size) of the vector")
     }
     let range = try FileStorage(bytes.file, offset: bytes.offset + offset, byteCount: size, crc32c: crc32c)
     var pieces: [GatheredStorage.Piece] = []
@@ -20,15 +21,19 @@ enum FlatStrings {
     for _ in 0..<shape.elementCount {
       let length = try window.length(at: position)
       guard length <= size - position - 8 else {
-        throw CheckpointError(.corrupt, "a string of \(length) bytes lies outside the \(size) that the manifest gives it")
+        throw CheckpointError(
+          .corrupt, "a string of \(length) bytes lies outside the \(size) that the manifest gives it")
       }
       pieces.append(.init(source: 0, offset: position + 8, count: length))
       position += 8 + length
     }
-    guard position == size else { throw CheckpointError(.corrupt, "the strings take \(position) bytes, the manifest says \(size)") }
+    guard position == size else {
+      throw CheckpointError(.corrupt, "the strings take \(position) bytes, the manifest says \(size)")
+    }
     return try Tensor(
       dtype: .string, shape: shape,
-      storage: StringStorage(lengths: pieces.map(\.count), characters: GatheredStorage(sources: [range], pieces: pieces)))
+      storage: StringStorage(
+        lengths: pieces.map(\.count), characters: GatheredStorage(sources: [range], pieces: pieces)))
   }
 
   /// The part of a storage that was read last, so that many short strings cost few reads.
@@ -44,7 +49,8 @@ enum FlatStrings {
       guard position <= storage.byteCount - 8 else { throw CheckpointError(.corrupt, "the strings are cut short") }
       if position < start || position + 8 > start + bytes.count {
         start = position
-        bytes = try storage.file.bytes(at: storage.offset + position, count: min(64 << 10, storage.byteCount - position))
+        bytes = try storage.file.bytes(
+          at: storage.offset + position, count: min(64 << 10, storage.byteCount - position))
       }
       var cursor = ByteCursor(bytes, position - start..<position - start + 8)
       guard let length = Int(exactly: try cursor.fixed64()) else {

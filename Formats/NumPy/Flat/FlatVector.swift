@@ -20,7 +20,8 @@ struct FlatVector {
   /// of the variable survives exactly, or where loss is allowed.
   func store(_ layout: Layout, allowLoss: Bool) throws(CheckpointError) -> VariableStore {
     let starts = try offsets(of: layout)
-    var store = VariableStore(source: .init(format: "npy-flat", path: npy.file.path, files: [npy.file], warnings: npy.warnings))
+    var store = VariableStore(
+      source: .init(format: "npy-flat", path: npy.file.path, files: [npy.file], warnings: npy.warnings))
     store.graph = layout.graph
     var narrowing = Narrowing()
     for (entry, start) in zip(layout.entries, starts) {
@@ -93,7 +94,9 @@ struct FlatVector {
     for entry in layout.entries {
       let start = entry.offset ?? position
       let (end, overflow) = start.addingReportingOverflow(entry.shape.elementCount)
-      guard !overflow else { throw CheckpointError(.corrupt, "the layout puts it beyond any vector").at(variable: entry.name) }
+      guard !overflow else {
+        throw CheckpointError(.corrupt, "the layout puts it beyond any vector").at(variable: entry.name)
+      }
       if endsIn == nil, end > count { endsIn = entry }
       starts.append(start)
       position = end
@@ -106,14 +109,18 @@ struct FlatVector {
         ?? layout.entries.last.map { "\(count - largestEnd) elements are left after '\($0.name)', the last variable" }
         ?? "the layout is empty"
       throw CheckpointError(
-        .corrupt, "the layout takes \(total) elements, but the vector has \(count): \(place) (layout: \(layout.origin))",
+        .corrupt,
+        "the layout takes \(total) elements, but the vector has \(count): \(place) (layout: \(layout.origin))",
         remedy: "choose other variables with --collection or --scope, or another --layout"
       ).at(file: npy.file.path)
     }
     var covered = 0
-    for (start, entry) in zip(starts, layout.entries).sorted(by: { ($0.0, $0.1.shape.elementCount) < ($1.0, $1.1.shape.elementCount) }) {
+    for (start, entry) in zip(starts, layout.entries).sorted(by: {
+      ($0.0, $0.1.shape.elementCount) < ($1.0, $1.1.shape.elementCount)
+    }) {
       guard start == covered else {
-        throw CheckpointError(.corrupt, "the layout leaves a gap or overlaps before it, at element \(covered)").at(variable: entry.name)
+        throw CheckpointError(.corrupt, "the layout leaves a gap or overlaps before it, at element \(covered)").at(
+          variable: entry.name)
       }
       covered = start + entry.shape.elementCount
     }

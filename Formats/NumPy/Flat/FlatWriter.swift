@@ -54,7 +54,9 @@ package struct FlatWriter: CheckpointWriter {
       let count = FlatWriter.elements(of: variable.tensor)
       if let i = counts.firstIndex(where: { $0.dtype == variable.tensor.dtype }) {
         let (sum, overflow) = counts[i].elements.addingReportingOverflow(count)
-        guard !overflow else { throw CheckpointError(.unsupported, "the elements of \(counts[i].dtype.rawValue) do not fit a vector") }
+        guard !overflow else {
+          throw CheckpointError(.unsupported, "the elements of \(counts[i].dtype.rawValue) do not fit a vector")
+        }
         counts[i].elements = sum
       } else {
         counts.append((variable.tensor.dtype, count))
@@ -63,9 +65,13 @@ package struct FlatWriter: CheckpointWriter {
     // Numbers come before strings, however long those are.
     let numbers = counts.filter { $0.dtype != .string }
     let most = (numbers.isEmpty ? counts : numbers).map(\.elements).max()
-    if let main = counts.firstIndex(where: { $0.elements == most && ($0.dtype != .string || numbers.isEmpty) }) { counts.insert(counts.remove(at: main), at: 0) }
+    if let main = counts.firstIndex(where: { $0.elements == most && ($0.dtype != .string || numbers.isEmpty) }) {
+      counts.insert(counts.remove(at: main), at: 0)
+    }
     return counts.enumerated().map { i, count in
-      Manifest.Vector(file: i == 0 ? "\(stem).npy" : "\(stem).\(count.dtype.rawValue).npy", dtype: count.dtype, elements: count.elements)
+      Manifest.Vector(
+        file: i == 0 ? "\(stem).npy" : "\(stem).\(count.dtype.rawValue).npy", dtype: count.dtype,
+        elements: count.elements)
     }
   }
 

@@ -47,7 +47,8 @@ struct Manifest {
 
   private init(own json: JSONValue) throws(CheckpointError) {
     guard json["version"]?.integer == 1 else {
-      throw CheckpointError(.unsupported, "the version of the manifest is not 1", remedy: "a newer ckpt-convert made it")
+      throw CheckpointError(
+        .unsupported, "the version of the manifest is not 1", remedy: "a newer ckpt-convert made it")
     }
     order = json["order"]?.text ?? "name"
     vectors = []
@@ -72,8 +73,10 @@ struct Manifest {
       }
       entries.append(
         Entry(
-          name: name, dtype: try Manifest.dtype(of: value, name), shape: try Manifest.shape(of: value, name), vector: vector,
-          offset: try Manifest.offset(of: value, name), size: value["size"]?.integer, crc32c: sum, role: value["role"]?.text.flatMap(Role.init(rawValue:))))
+          name: name, dtype: try Manifest.dtype(of: value, name), shape: try Manifest.shape(of: value, name),
+          vector: vector,
+          offset: try Manifest.offset(of: value, name), size: value["size"]?.integer, crc32c: sum,
+          role: value["role"]?.text.flatMap(Role.init(rawValue:))))
     }
   }
 
@@ -105,7 +108,8 @@ struct Manifest {
 
   /// A manifest names files, never paths.
   private static func plainFileName(_ name: String) throws(CheckpointError) -> String {
-    guard !name.isEmpty, name != ".", name != "..", !name.utf8.contains(UInt8(ascii: "/")), !name.utf8.contains(0) else {
+    guard !name.isEmpty, name != ".", name != "..", !name.utf8.contains(UInt8(ascii: "/")), !name.utf8.contains(0)
+    else {
       throw CheckpointError(
         .corrupt, "the manifest names the vector '\(Name.printable(Array(name.utf8)))', which is not a file beside it")
     }
@@ -113,7 +117,9 @@ struct Manifest {
   }
 
   private static func name(of value: JSONValue) throws(CheckpointError) -> Name {
-    guard let name = value["name"]?.name else { throw CheckpointError(.corrupt, "a variable in the manifest has no name") }
+    guard let name = value["name"]?.name else {
+      throw CheckpointError(.corrupt, "a variable in the manifest has no name")
+    }
     return name
   }
 
@@ -130,7 +136,9 @@ struct Manifest {
     }
     var dimensions: [Int] = []
     for size in sizes {
-      guard let size = size.integer else { throw CheckpointError(.corrupt, "its shape has a dimension that is no integer").at(variable: name) }
+      guard let size = size.integer else {
+        throw CheckpointError(.corrupt, "its shape has a dimension that is no integer").at(variable: name)
+      }
       dimensions.append(size)
     }
     return try locating(variable: name) { () throws(CheckpointError) in try Shape(dimensions) }

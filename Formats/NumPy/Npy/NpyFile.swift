@@ -21,7 +21,8 @@ struct NpyFile {
       let size = try header.shape.byteCount(width: width)
       let available = file.size - header.dataOffset
       guard size <= available else {
-        throw CheckpointError(.corrupt, "the shape \(header.shape) takes \(size) bytes, but \(available) follow the header")
+        throw CheckpointError(
+          .corrupt, "the shape \(header.shape) takes \(size) bytes, but \(available) follow the header")
       }
       if size < available { warnings.append("\(available - size) bytes follow the array") }
       var storage: any TensorStorage = try FileStorage(file, offset: header.dataOffset, byteCount: size)

@@ -38,7 +38,8 @@ struct NpyHeader {
         throw CheckpointError(.corrupt, "the header claims \(length) bytes, more than the file has")
       }
       guard length <= NpyHeader.largestHeader else {
-        throw CheckpointError(.corrupt, "a header of \(length) bytes is longer than the limit of \(NpyHeader.largestHeader)")
+        throw CheckpointError(
+          .corrupt, "a header of \(length) bytes is longer than the limit of \(NpyHeader.largestHeader)")
       }
       var literal = PythonLiteral(try file.bytes(at: 8 + lengthSize, count: length))
       let fields = try NpyFields(&literal)
@@ -68,7 +69,8 @@ struct NpyHeader {
     let unpadded = 10 + text.utf8.count + 1
     let padding = (64 - unpadded % 64) % 64
     let length = text.utf8.count + padding + 1
-    return magic + [1, 0, UInt8(length & 255), UInt8(length >> 8)] + Array(text.utf8) + [UInt8](repeating: 0x20, count: padding) + [0x0a]
+    return magic + [1, 0, UInt8(length & 255), UInt8(length >> 8)] + Array(text.utf8)
+      + [UInt8](repeating: 0x20, count: padding) + [0x0a]
   }
 }
 
@@ -87,7 +89,9 @@ struct NpyFields {
       guard ["descr", "fortran_order", "shape"].contains(key) else {
         throw CheckpointError(.corrupt, "the header has the unknown key '\(Name.printable(Array(key.utf8)))'")
       }
-      guard found.updateValue(value, forKey: key) == nil else { throw CheckpointError(.corrupt, "the header has '\(key)' twice") }
+      guard found.updateValue(value, forKey: key) == nil else {
+        throw CheckpointError(.corrupt, "the header has '\(key)' twice")
+      }
     }
     for key in ["descr", "fortran_order", "shape"] where found[key] == nil {
       throw CheckpointError(.corrupt, "the header lacks '\(key)'")
@@ -146,7 +150,9 @@ struct NpyType {
     }
     dtype = found
     isBigEndian = order == ">"
-    if order == "=" { warnings.append("the header leaves the byte order to the machine (\(printable)); read as little-endian") }
+    if order == "=" {
+      warnings.append("the header leaves the byte order to the machine (\(printable)); read as little-endian")
+    }
   }
 
   private static let codes: [(code: String, dtype: DType)] = [

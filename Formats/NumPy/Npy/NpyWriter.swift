@@ -24,6 +24,8 @@ package struct NpyWriter: CheckpointWriter {
     let header = NpyHeader.encode(dtype: variable.tensor.dtype, shape: variable.tensor.shape)
     let file = try output.create(suffix: ".npy", place: .index, size: header.count + variable.tensor.byteCount)
     try file.write(header, at: 0)
-    _ = try TensorCopier(jobs: options.jobs, progress: options.progress).copy([.init(variable, to: file, at: header.count)])
+    _ = try TensorCopier(jobs: options.jobs, progress: options.progress).copy([
+      .init(variable, to: file, at: header.count)
+    ])
   }
 }

@@ -82,7 +82,9 @@ struct PythonLiteral {
     return .dictionary(members)
   }
 
-  private mutating func sequence(until end: UInt8, depth: Int) throws(CheckpointError) -> (elements: [Value], hadComma: Bool) {
+  private mutating func sequence(until end: UInt8, depth: Int) throws(CheckpointError) -> (
+    elements: [Value], hadComma: Bool
+  ) {
     position += 1
     var elements: [Value] = []
     var hadComma = false
@@ -107,13 +109,17 @@ struct PythonLiteral {
     while let byte = next, byte >= 0x30, byte < 0x3a { position += 1 }
     guard position > digits else { throw bad() }
     if next == UInt8(ascii: ".") || next == UInt8(ascii: "e") || next == UInt8(ascii: "E") {
-      while let byte = next, (byte >= 0x30 && byte < 0x3a) || [0x2e, 0x65, 0x45, 0x2b, 0x2d].contains(byte) { position += 1 }
+      while let byte = next, (byte >= 0x30 && byte < 0x3a) || [0x2e, 0x65, 0x45, 0x2b, 0x2d].contains(byte) {
+        position += 1
+      }
       return .float
     }
     let text = String(decoding: bytes[start..<position], as: UTF8.self)
     // Python 2 wrote long integers with this suffix.
     if next == UInt8(ascii: "L") { position += 1 }
-    guard let value = Int(text) else { throw CheckpointError(.corrupt, "the number \(text.prefix(30)) in the header is too large") }
+    guard let value = Int(text) else {
+      throw CheckpointError(.corrupt, "the number \(text.prefix(30)) in the header is too large")
+    }
     return .integer(value)
   }
 

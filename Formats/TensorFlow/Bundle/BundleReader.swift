@@ -49,7 +49,9 @@ package struct BundleReader: CheckpointReader {
       if path.hasSuffix(ShardName.index), Footer.hasMagic(candidate.tail) || candidate.tail.count < Footer.encodedSize {
         return String(path.dropLast(ShardName.index.utf8.count))
       }
-      if path.hasSuffix(".meta"), Candidate.exists(String(path.dropLast(5)) + ShardName.index) { return String(path.dropLast(5)) }
+      if path.hasSuffix(".meta"), Candidate.exists(String(path.dropLast(5)) + ShardName.index) {
+        return String(path.dropLast(5))
+      }
       if let shard = ShardName.prefix(of: path) { return shard.prefix }
       // A file that is a prefix too: a V1 checkpoint has no index beside it.
       return Candidate.exists(path + ShardName.index) && !Footer.hasMagic(candidate.tail) ? path : nil
@@ -92,7 +94,8 @@ struct BundleIndex {
         return
       }
       guard header != nil else {
-        throw CheckpointError(.corrupt, "is a table but no bundle index: its first key is not the empty one of a header")
+        throw CheckpointError(
+          .corrupt, "is a table but no bundle index: its first key is not the empty one of a header")
       }
       do throws(CheckpointError) {
         entries.append((key, try BundleEntry(message)))
@@ -121,14 +124,16 @@ struct BundleIndex {
       for slice in entry.slices {
         let sliceKey = slice.key(for: Name(bytes: key))
         guard let found = candidates[sliceKey] else {
-          throw CheckpointError(.corrupt, "a slice that it lists has no entry").at(file: file.path, variable: Name(bytes: key))
+          throw CheckpointError(.corrupt, "a slice that it lists has no entry").at(
+            file: file.path, variable: Name(bytes: key))
         }
         slices[sliceKey] = found
       }
     }
     for key in candidates.keys where slices[key] == nil {
       guard let name = OrderedCode.sliceName(in: key) else { continue }
-      throw CheckpointError(.corrupt, "has an entry for a slice that it does not list").at(file: file.path, variable: name)
+      throw CheckpointError(.corrupt, "has an entry for a slice that it does not list").at(
+        file: file.path, variable: name)
     }
   }
 
@@ -224,7 +229,8 @@ private struct Bundle {
   /// - Returns: nil for a missing shard where only names and shapes are wanted.
   private mutating func shard(_ number: Int) throws(CheckpointError) -> InputFile? {
     guard number >= 0, number < index.header.shardCount else {
-      throw CheckpointError(.corrupt, "the entry names shard \(number) of \(index.header.shardCount)").at(file: index.file.path)
+      throw CheckpointError(.corrupt, "the entry names shard \(number) of \(index.header.shardCount)").at(
+        file: index.file.path)
     }
     if let file = shards[number] { return file }
     let path = prefix + ShardName.suffix(number, of: index.header.shardCount)
@@ -235,7 +241,9 @@ private struct Bundle {
     } catch {
       guard error.code == .notFound else { throw error }
       if listingOnly {
-        if missing.insert(number).inserted { warnings.append("the shard \(path) is missing; its tensors can be listed, not read") }
+        if missing.insert(number).inserted {
+          warnings.append("the shard \(path) is missing; its tensors can be listed, not read")
+        }
         return nil
       }
       throw CheckpointError(
@@ -251,7 +259,9 @@ private struct Bundle {
       var position = 0
       var unowned = 0
       var overlaps = false
-      for range in (owned[number] ?? []).filter({ !$0.isEmpty }).sorted(by: { ($0.lowerBound, $0.upperBound) < ($1.lowerBound, $1.upperBound) }) {
+      for range in (owned[number] ?? []).filter({ !$0.isEmpty }).sorted(by: {
+        ($0.lowerBound, $0.upperBound) < ($1.lowerBound, $1.upperBound)
+      }) {
         if range.lowerBound < position { overlaps = true }
         unowned += max(0, range.lowerBound - position)
         position = max(position, range.upperBound)

@@ -104,7 +104,8 @@ package struct BundleWriter: CheckpointWriter {
       return (
         place.variable.name,
         BundleEntry(
-          dtype: tensor.dtype, shape: tensor.shape, shard: place.shard, offset: place.offset, size: place.size, crc32c: entrySum)
+          dtype: tensor.dtype, shape: tensor.shape, shard: place.shard, offset: place.offset, size: place.size,
+          crc32c: entrySum)
       )
     }
   }

@@ -96,7 +96,9 @@ struct SlicedStorage: TensorStorage {
 
 extension SlicedStorage {
   /// The strings of slices, in the order of the whole tensor.
-  static func glueStrings(shape: Shape, parts: [(box: Box, strings: StringStorage)]) throws(CheckpointError) -> StringStorage {
+  static func glueStrings(shape: Shape, parts: [(box: Box, strings: StringStorage)]) throws(CheckpointError)
+    -> StringStorage
+  {
     try requireExactCover(of: shape, by: parts.map(\.box))
     // A string is a range of its part's characters; only the ranges are reordered.
     var places = [(part: Int, offset: Int, length: Int)](repeating: (0, 0, 0), count: shape.elementCount)

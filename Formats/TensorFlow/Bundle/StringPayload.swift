@@ -22,7 +22,9 @@ enum StringPayload {
     var sum = CRC32C()
     for _ in 0..<count {
       let length = try cursor.length()
-      guard length <= entry.size else { throw CheckpointError(.corrupt, "a string of \(length) bytes lies outside its entry") }
+      guard length <= entry.size else {
+        throw CheckpointError(.corrupt, "a string of \(length) bytes lies outside its entry")
+      }
       lengths.append(length)
       sum.updateLength(length, isBigEndian: isBigEndian)
     }
@@ -35,7 +37,8 @@ enum StringPayload {
     }
     sum.update(prefix.rawSpan.extracting(mark))
     let characters = try FileStorage(
-      file, offset: entry.offset + mark.upperBound, byteCount: entry.size - mark.upperBound, crc32c: entry.crc32c, preceding: sum)
+      file, offset: entry.offset + mark.upperBound, byteCount: entry.size - mark.upperBound, crc32c: entry.crc32c,
+      preceding: sum)
     return try StringStorage(lengths: lengths, characters: characters)
   }
 

@@ -18,7 +18,8 @@ struct TensorSlice: Equatable {
     try message.forEachField { (number, value) throws(CheckpointError) in
       guard number == 1 else { return }
       var extent = Extent(start: 0, length: nil)
-      try message.nested(try value.range("TensorSliceProto.extent")).forEachField { (number, value) throws(CheckpointError) in
+      try message.nested(try value.range("TensorSliceProto.extent")).forEachField {
+        (number, value) throws(CheckpointError) in
         switch number {
         case 1: extent.start = try value.integer("TensorSliceProto.Extent.start")
         case 2: extent.length = try value.integer("TensorSliceProto.Extent.length")
@@ -102,7 +103,9 @@ enum OrderedCode {
     var code = [UInt8](repeating: value < 0 ? 0xff : 0, count: 10)
     for i in 0..<8 { code[9 - i] = UInt8(truncatingIfNeeded: value >> (8 * Int64(i))) }
     var out = Array(code.suffix(count))
-    let header = count < 8 ? [UInt8(truncatingIfNeeded: 0xff00 >> count)] : [0xff, UInt8(truncatingIfNeeded: 0xff00 >> (count - 8))]
+    let header =
+      count < 8
+      ? [UInt8(truncatingIfNeeded: 0xff00 >> count)] : [0xff, UInt8(truncatingIfNeeded: 0xff00 >> (count - 8))]
     for (i, bits) in header.enumerated() { out[i] ^= bits }
     bytes += out
   }

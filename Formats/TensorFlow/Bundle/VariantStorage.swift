@@ -29,7 +29,9 @@ struct VariantStorage: TensorStorage {
       var hashed: [UInt8] = []
       hashed.appendLittleEndian(UInt64(length), count: 8)
       sum.update(hashed.rawSpan)
-      try buffer.forEachChunk(of: base, in: position..<position + length) { (chunk, _) throws(CheckpointError) in sum.update(chunk) }
+      try buffer.forEachChunk(of: base, in: position..<position + length) { (chunk, _) throws(CheckpointError) in
+        sum.update(chunk)
+      }
       position += length
       let mark = try base.file.bytes(at: base.offset + position, count: 4)
       var stored = ByteCursor(mark)

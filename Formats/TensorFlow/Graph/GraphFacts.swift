@@ -9,7 +9,8 @@ enum GraphFacts {
     let meta = try MetaGraph(contentsOf: try InputFile(path))
     let names = try Names(meta, keys: keys)
     return VariableStore.GraphFacts(
-      path: path, variables: try names.members(of: "variables"), trainable: try names.members(of: "trainable_variables"))
+      path: path, variables: try names.members(of: "variables"), trainable: try names.members(of: "trainable_variables")
+    )
   }
 
   /// The variables of a collection, in the order of their creation, with dtype and shape from their nodes.
@@ -30,7 +31,8 @@ enum GraphFacts {
       let pattern = try ScopePattern(scope)
       definitions = definitions.filter { pattern.matches($0.variableName) }
       guard !definitions.isEmpty else {
-        throw CheckpointError(.notFound, "no variable of the collection '\(collection)' matches the scope '\(scope)'").at(file: path)
+        throw CheckpointError(.notFound, "no variable of the collection '\(collection)' matches the scope '\(scope)'")
+          .at(file: path)
       }
     }
     var nodes: [String: NodeDef] = [:]
@@ -39,9 +41,11 @@ enum GraphFacts {
     for definition in definitions {
       let name = Name(definition.node)
       guard let node = nodes[definition.node] else {
-        throw CheckpointError(.corrupt, "the graph lists the variable and has no node for it").at(file: path, variable: name)
+        throw CheckpointError(.corrupt, "the graph lists the variable and has no node for it").at(
+          file: path, variable: name)
       }
-      guard case .shape(let shape)? = try node.attribute("shape"), case .type(let type)? = try node.attribute("dtype") else {
+      guard case .shape(let shape)? = try node.attribute("shape"), case .type(let type)? = try node.attribute("dtype")
+      else {
         throw CheckpointError(.corrupt, "the node of the variable has no shape or dtype").at(file: path, variable: name)
       }
       entries.append(
@@ -53,7 +57,8 @@ enum GraphFacts {
     return Layout(
       entries: entries, origin: "the collection '\(collection)' of \(path)\(scope)",
       graph: .init(
-        path: path, variables: try names.members(of: "variables"), trainable: try names.members(of: "trainable_variables")))
+        path: path, variables: try names.members(of: "variables"),
+        trainable: try names.members(of: "trainable_variables")))
   }
 
   /// Names of variables in the checkpoint.

@@ -26,11 +26,15 @@ package struct StateFile {
     while let field = try parser.nextField() {
       if field.name == "model_checkpoint_path", let value = field.string { found.append(value) }
     }
-    guard let last = found.last, !last.isEmpty else { throw CheckpointError(.corrupt, "the state file names no checkpoint") }
+    guard let last = found.last, !last.isEmpty else {
+      throw CheckpointError(.corrupt, "the state file names no checkpoint")
+    }
     guard let text = String(validating: last, as: UTF8.self), !text.utf8.contains(0) else {
       throw CheckpointError(.corrupt, "the state file names a checkpoint whose path is not text")
     }
-    if found.count > 1 { warnings.append("the state file names a latest checkpoint \(found.count) times; the last one counts") }
+    if found.count > 1 {
+      warnings.append("the state file names a latest checkpoint \(found.count) times; the last one counts")
+    }
     latest = text
     self.warnings = warnings
   }
@@ -42,7 +46,8 @@ package struct StateFile {
     let parts = latest.split(omittingEmptySubsequences: true) { $0 == "/" || $0 == "\\" }
     guard let last = parts.last else { return [] }
     let isRelative = latest.utf8.first != UInt8(ascii: "/") && !latest.contains(":") && !parts.contains("..")
-    return (isRelative ? [joinPath(folder, latest)] : []) + (last == ".." || last == "." ? [] : [joinPath(folder, String(last))])
+    return (isRelative ? [joinPath(folder, latest)] : [])
+      + (last == ".." || last == "." ? [] : [joinPath(folder, String(last))])
   }
 
   /// A state file that names one checkpoint beside it.

@@ -64,7 +64,8 @@ struct TextProto {
 
   private func isWordByte(_ byte: UInt8) -> Bool {
     switch byte {
-    case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"), UInt8(ascii: "0")...UInt8(ascii: "9"),
+    case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
+      UInt8(ascii: "0")...UInt8(ascii: "9"),
       UInt8(ascii: "_"), UInt8(ascii: "."), UInt8(ascii: "-"), UInt8(ascii: "+"):
       true
     default: false
@@ -99,7 +100,9 @@ struct TextProto {
       out.append(UInt8(truncatingIfNeeded: digits(radix: 8, atMost: 3)))
     case UInt8(ascii: "x"), UInt8(ascii: "X"): out.append(UInt8(truncatingIfNeeded: digits(radix: 16, atMost: 2)))
     case UInt8(ascii: "u"), UInt8(ascii: "U"):
-      guard let scalar = Unicode.Scalar(digits(radix: 16, atMost: byte == UInt8(ascii: "u") ? 4 : 8)) else { throw bad("a character") }
+      guard let scalar = Unicode.Scalar(digits(radix: 16, atMost: byte == UInt8(ascii: "u") ? 4 : 8)) else {
+        throw bad("a character")
+      }
       out.append(contentsOf: Character(scalar).utf8)
     default: throw bad("an escape")
     }

@@ -22,8 +22,10 @@ struct Block {
     stored.removeLast(4)
     let found = CRC32C(of: stored)
     guard found == recorded else {
-      throw CheckpointError(.corrupt, "the checksum of a block differs: recorded \(recorded.value), found \(found.value)")
-        .at(offset: handle.offset)
+      throw CheckpointError(
+        .corrupt, "the checksum of a block differs: recorded \(recorded.value), found \(found.value)"
+      )
+      .at(offset: handle.offset)
     }
     stored.removeLast()
     switch type {
@@ -67,7 +69,8 @@ struct Block {
       unsafe expanded.withUnsafeMutableBytes { output in
         // SAFETY: libsnappy writes at most `written` bytes, the length of the array.
         unsafe snappy_uncompress(
-          input.bindMemory(to: CChar.self).baseAddress, input.count, output.bindMemory(to: CChar.self).baseAddress, &written)
+          input.bindMemory(to: CChar.self).baseAddress, input.count, output.bindMemory(to: CChar.self).baseAddress,
+          &written)
           == SNAPPY_OK
       }
     }
@@ -104,7 +107,8 @@ struct Block {
     }
     // An empty block has one restart and no entry.
     guard nextRestart == restarts.count || (entriesEnd == 0 && restarts == [0]) else {
-      throw CheckpointError(.corrupt, "bad block: restart \(nextRestart) of \(restarts.count) is not where an entry begins")
+      throw CheckpointError(
+        .corrupt, "bad block: restart \(nextRestart) of \(restarts.count) is not where an entry begins")
     }
   }
 }

@@ -20,7 +20,8 @@ struct BlockHandle: Equatable {
     size = try cursor.length()
     let (end, overflow) = offset.addingReportingOverflow(size)
     guard !overflow, end <= limit - BlockHandle.trailerSize else {
-      throw CheckpointError(.corrupt, "a block handle points to bytes \(offset)+\(size), outside the table's \(limit) bytes of blocks")
+      throw CheckpointError(
+        .corrupt, "a block handle points to bytes \(offset)+\(size), outside the table's \(limit) bytes of blocks")
     }
   }
 

@@ -13,7 +13,8 @@ struct TableReader {
   init(_ file: InputFile) throws(CheckpointError) {
     self.file = file
     guard file.size >= Footer.encodedSize else {
-      throw CheckpointError(.corrupt, "is \(file.size) bytes long, too short for a TensorFlow table").at(file: file.path)
+      throw CheckpointError(.corrupt, "is \(file.size) bytes long, too short for a TensorFlow table").at(
+        file: file.path)
     }
     var blocks: [(lastKey: [UInt8], handle: BlockHandle)] = []
     do throws(CheckpointError) {
@@ -21,7 +22,9 @@ struct TableReader {
         try file.bytes(at: file.size - Footer.encodedSize, count: Footer.encodedSize), fileSize: file.size)
       if !footer.isPaddedWithZeros { warnings.append("the padding of the footer is not zero") }
       // Nothing reads the metaindex; it is always empty.
-      if (try? Block(footer.metaindex, of: file)) == nil { warnings.append("the metaindex block, which holds nothing, is damaged") }
+      if (try? Block(footer.metaindex, of: file)) == nil {
+        warnings.append("the metaindex block, which holds nothing, is damaged")
+      }
       try Block(footer.index, of: file).forEachEntry { (key, bytes, value) throws(CheckpointError) in
         var cursor = ByteCursor(bytes, value)
         let handle = try BlockHandle(&cursor, limit: footer.metaindex.offset)
@@ -56,10 +59,13 @@ struct TableReader {
               : CheckpointError(.corrupt, "the keys are not sorted").at(variable: Name(bytes: key))
           }
           guard !lastKey.lexicographicallyPrecedes(key) else {
-            throw CheckpointError(.corrupt, "a key lies behind the last one of its block").at(variable: Name(bytes: key))
+            throw CheckpointError(.corrupt, "a key lies behind the last one of its block").at(
+              variable: Name(bytes: key))
           }
           budget -= key.count
-          guard budget >= 0 else { throw CheckpointError(.corrupt, "the names together are too long for a table of this size") }
+          guard budget >= 0 else {
+            throw CheckpointError(.corrupt, "the names together are too long for a table of this size")
+          }
           count += 1
           try body(key, bytes, value)
           previous = key

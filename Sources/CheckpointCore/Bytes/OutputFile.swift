@@ -32,7 +32,8 @@ public final class OutputFile: Sendable {
     while done < bytes.byteCount {
       // SAFETY: the pointer is used inside the closure only, for the bytes that the span has from `done` on.
       let put = unsafe bytes.withUnsafeBytes { buffer in
-        unsafe pwrite(descriptor, buffer.baseAddress.map { unsafe $0 + done }, buffer.count - done, off_t(offset + done))
+        unsafe pwrite(
+          descriptor, buffer.baseAddress.map { unsafe $0 + done }, buffer.count - done, off_t(offset + done))
       }
       if put > 0 {
         done += put

@@ -50,7 +50,8 @@ public struct StagedOutput: ~Copyable {
     self.protected = protected
     var status = stat()
     guard unsafe stat(folder, &status) == 0, status.st_mode & S_IFMT == S_IFDIR else {
-      throw CheckpointError(.cannotCreate, "there is no folder of this name", remedy: "make it first: mkdir -p").at(file: folder)
+      throw CheckpointError(.cannotCreate, "there is no folder of this name", remedy: "make it first: mkdir -p").at(
+        file: folder)
     }
     var attempt = 0
     while true {
@@ -85,11 +86,15 @@ public struct StagedOutput: ~Copyable {
     var status = stat()
     if unsafe lstat(target, &status) == 0 {
       guard !protected.contains(where: { $0.isSameFile(as: target) }) else {
-        throw CheckpointError(.cannotCreate, "is part of the input, which is never written over", remedy: "choose another name with -o")
-          .at(file: target)
+        throw CheckpointError(
+          .cannotCreate, "is part of the input, which is never written over", remedy: "choose another name with -o"
+        )
+        .at(file: target)
       }
       guard replacing else { throw CheckpointError.alreadyThere(target) }
-      guard status.st_mode & S_IFMT != S_IFDIR else { throw CheckpointError(.cannotCreate, "is a folder").at(file: target) }
+      guard status.st_mode & S_IFMT != S_IFDIR else {
+        throw CheckpointError(.cannotCreate, "is a folder").at(file: target)
+      }
     }
     let file = try OutputFile(path: joinPath(staging, name), target: target, size: size)
     files.append((file, place))
@@ -128,7 +133,9 @@ public struct StagedOutput: ~Copyable {
   private func move(_ path: String, to target: String, replacing: Bool) throws(CheckpointError) {
     let failure = replacing ? (unsafe rename(path, target) == 0 ? 0 : errno) : unsafe ck_rename_exclusive(path, target)
     if failure == EEXIST { throw CheckpointError.alreadyThere(target) }
-    guard failure == 0 else { throw CheckpointError.system(.cannotCreate, "cannot be moved into place", failure).at(file: target) }
+    guard failure == 0 else {
+      throw CheckpointError.system(.cannotCreate, "cannot be moved into place", failure).at(file: target)
+    }
   }
 
   private func synchronizeFolder(_ path: String) throws(CheckpointError) {
@@ -144,8 +151,10 @@ public struct StagedOutput: ~Copyable {
 
 extension CheckpointError {
   static func alreadyThere(_ path: String) -> CheckpointError {
-    CheckpointError(.cannotCreate, "is already there", remedy: "choose another name with -o, or replace it with --force")
-      .at(file: path)
+    CheckpointError(
+      .cannotCreate, "is already there", remedy: "choose another name with -o, or replace it with --force"
+    )
+    .at(file: path)
   }
 }
 

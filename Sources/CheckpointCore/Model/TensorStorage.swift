@@ -65,7 +65,9 @@ public struct FileStorage: TensorStorage {
     var sum = preceding ?? CRC32C()
     var buffer = ChunkBuffer()
     try buffer.forEachChunk(of: self, in: 0..<byteCount) { chunk, _ throws(CheckpointError) in sum.update(chunk) }
-    guard sum.value == recorded else { throw CheckpointError.checksum(recorded: recorded, found: sum.value, file: file.path) }
+    guard sum.value == recorded else {
+      throw CheckpointError.checksum(recorded: recorded, found: sum.value, file: file.path)
+    }
   }
 }
 
@@ -171,7 +173,8 @@ public struct StringStorage: TensorStorage {
     starts.append(start)
     guard start - 8 * lengths.count == characters.byteCount else {
       throw CheckpointError(
-        .corrupt, "the lengths of the strings add up to \(start - 8 * lengths.count), not to their \(characters.byteCount) bytes")
+        .corrupt,
+        "the lengths of the strings add up to \(start - 8 * lengths.count), not to their \(characters.byteCount) bytes")
     }
     self.lengths = lengths
     self.characters = characters

@@ -32,7 +32,6 @@ public struct VariableStore: Sendable {
     /// What the person should know though nothing is wrong enough to stop.
     public var warnings: [String]
 
-
     public init(format: String, path: String, files: [InputFile] = [], warnings: [String] = []) {
       self.format = format
       self.path = path
@@ -98,7 +97,8 @@ public struct VariableStore: Sendable {
   /// The same tensors under the names of another store, one by one.
   public func renamed(as other: VariableStore) throws(CheckpointError) -> VariableStore {
     guard variables.count == other.variables.count else { return self }
-    return try replacing(zip(variables, other.variables).map { Variable(name: $1.name, tensor: $0.tensor, role: $0.role) })
+    return try replacing(
+      zip(variables, other.variables).map { Variable(name: $1.name, tensor: $0.tensor, role: $0.role) })
   }
 
   /// Canonical bytes of all variables.

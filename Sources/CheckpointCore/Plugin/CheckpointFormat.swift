@@ -75,7 +75,8 @@ public struct ReadOptions: Sendable {
   public var listingOnly: Bool
 
   public init(
-    layout: Layout? = nil, collection: String? = nil, scope: String? = nil, allowLoss: Bool = false, listingOnly: Bool = false
+    layout: Layout? = nil, collection: String? = nil, scope: String? = nil, allowLoss: Bool = false,
+    listingOnly: Bool = false
   ) {
     self.layout = layout
     self.collection = collection
@@ -102,7 +103,8 @@ public struct WriteOptions: Sendable {
   public var progress: Progress?
 
   public init(
-    shards: Int? = nil, largestShard: Int? = nil, digests: Bool = false, stateFile: Bool = false, orderName: String = "name",
+    shards: Int? = nil, largestShard: Int? = nil, digests: Bool = false, stateFile: Bool = false,
+    orderName: String = "name",
     madeBy: String = "ckpt-convert", jobs: Int = 1, progress: Progress? = nil
   ) {
     self.shards = shards
