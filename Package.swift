@@ -17,6 +17,10 @@ func target(_ name: String, path: String? = nil, _ dependencies: [Target.Depende
     name: name, dependencies: dependencies, path: path, exclude: path == nil ? [] : ["FORMAT.md"], swiftSettings: house)
 }
 
+func tests(_ name: String, path: String? = nil, _ dependencies: [Target.Dependency]) -> Target {
+  .testTarget(name: name, dependencies: dependencies + ["TestKit"], path: path, swiftSettings: house)
+}
+
 let package = Package(
   name: "ckpt-convert",
   platforms: [.macOS(.v15)],
@@ -46,5 +50,8 @@ let package = Package(
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ], swiftSettings: house),
     .executableTarget(name: "ckpt-convert", dependencies: ["Commands"], swiftSettings: house),
+    // Tests. TestKit is what they share.
+    .target(name: "TestKit", dependencies: ["CheckpointCore"], path: "Tests/TestKit", swiftSettings: house),
+    tests("CheckpointCoreTests", ["CCore", "CheckpointCore"]),
   ]
 )
