@@ -12,11 +12,6 @@ let house: [SwiftSetting] = [
 ]
 let c: [CSetting] = [.unsafeFlags(["-O3", "-Wall", "-Werror", "-fno-math-errno"])]
 
-func target(_ name: String, path: String? = nil, _ dependencies: [Target.Dependency] = []) -> Target {
-  .target(
-    name: name, dependencies: dependencies, path: path, exclude: path == nil ? [] : ["FORMAT.md"], swiftSettings: house)
-}
-
 func tests(_ name: String, path: String? = nil, _ dependencies: [Target.Dependency]) -> Target {
   .testTarget(name: name, dependencies: dependencies + ["TestKit"], path: path, swiftSettings: house)
 }
@@ -38,8 +33,10 @@ let package = Package(
     .systemLibrary(name: "CSnappy", path: "System/CSnappy", providers: [.apt(["libsnappy-dev"]), .brew(["snappy"])]),
     .target(
       name: "TensorFlow", dependencies: ["CheckpointCore", "ProtoWire", "CSnappy"], path: "Formats/TensorFlow",
+      exclude: ["Bundle/FORMAT.md", "Graph/FORMAT.md", "State/FORMAT.md"],
       swiftSettings: house),
-    .target(name: "NumPy", dependencies: ["CheckpointCore"], path: "Formats/NumPy", swiftSettings: house),
+    .target(name: "NumPy", dependencies: ["CheckpointCore"], path: "Formats/NumPy",
+      exclude: ["Flat/FORMAT.md", "Npy/FORMAT.md"], swiftSettings: house),
     .target(name: "FormatRegistry", dependencies: ["CheckpointCore", "TensorFlow", "NumPy"], swiftSettings: house),
     .target(name: "Conversion", dependencies: ["CheckpointCore"], swiftSettings: house),
     .target(name: "Verifier", dependencies: ["CheckpointCore"], swiftSettings: house),
@@ -51,7 +48,14 @@ let package = Package(
       ], swiftSettings: house),
     .executableTarget(name: "ckpt-convert", dependencies: ["Commands"], swiftSettings: house),
     // Tests. TestKit is what they share.
-    .target(name: "TestKit", dependencies: ["CheckpointCore"], path: "Tests/TestKit", swiftSettings: house),
+    .target(name: "TestKit", dependencies: ["CheckpointCore", "ProtoWire"], path: "Tests/TestKit", swiftSettings: house),
     tests("CheckpointCoreTests", ["CCore", "CheckpointCore"]),
+    tests("ProtoWireTests", ["CheckpointCore", "ProtoWire"]),
+    tests("TensorFlowTests", ["CSnappy", "CheckpointCore", "ProtoWire", "TensorFlow"]),
+    tests("NumPyTests", ["CheckpointCore", "NumPy"]),
+    tests("ConversionTests", ["CheckpointCore", "Conversion"]),
+    tests("RoundTripTests", ["CheckpointCore", "FormatRegistry", "Verifier"]),
+    tests("TranscriptTests", ["CheckpointCore"]),
+    tests("ConformanceTests", path: "Conformance/Runner", ["CheckpointCore", "FormatRegistry", "Verifier"]),
   ]
 )
