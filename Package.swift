@@ -16,6 +16,22 @@ func tests(_ name: String, path: String? = nil, _ dependencies: [Target.Dependen
   .testTarget(name: name, dependencies: dependencies + ["TestKit"], path: path, swiftSettings: house)
 }
 
+/// A room of the house: `Sources/<name>`.
+func room(_ name: String, _ dependencies: [Target.Dependency] = []) -> Target {
+  .target(name: name, dependencies: dependencies, swiftSettings: house)
+}
+
+/// A family of formats: `Formats/<name>`, one folder with its FORMAT.md per format.
+func family(_ name: String, formats: [String], _ dependencies: [Target.Dependency]) -> Target {
+  .target(
+    name: name, dependencies: dependencies, path: "Formats/\(name)", exclude: formats.map { "\($0)/FORMAT.md" },
+    swiftSettings: house)
+}
+
+func tests(_ name: String, path: String? = nil, _ dependencies: [Target.Dependency]) -> Target {
+  .testTarget(name: name, dependencies: dependencies + ["TestKit"], path: path, swiftSettings: house)
+}
+
 let package = Package(
   name: "ckpt-convert",
   platforms: [.macOS(.v15)],
@@ -26,29 +42,27 @@ let package = Package(
   ],
   targets: [
     .target(name: "CCore", cSettings: c),
-    .target(
-      name: "CheckpointCore", dependencies: ["CCore", .product(name: "Crypto", package: "swift-crypto")],
-      swiftSettings: house),
-    .target(name: "ProtoWire", dependencies: ["CheckpointCore"], swiftSettings: house),
+    room("CheckpointCore", ["CCore", .product(name: "Crypto", package: "swift-crypto")]),
+    room("ProtoWire", ["CheckpointCore"]),
     .systemLibrary(name: "CSnappy", path: "System/CSnappy", providers: [.apt(["libsnappy-dev"]), .brew(["snappy"])]),
-    .target(
-      name: "TensorFlow", dependencies: ["CheckpointCore", "ProtoWire", "CSnappy"], path: "Formats/TensorFlow",
-      exclude: ["Bundle/FORMAT.md", "Graph/FORMAT.md", "State/FORMAT.md"],
-      swiftSettings: house),
-    .target(name: "NumPy", dependencies: ["CheckpointCore"], path: "Formats/NumPy",
-      exclude: ["Flat/FORMAT.md", "Npy/FORMAT.md"], swiftSettings: house),
-    .target(name: "FormatRegistry", dependencies: ["CheckpointCore", "TensorFlow", "NumPy"], swiftSettings: house),
-    .target(name: "Conversion", dependencies: ["CheckpointCore"], swiftSettings: house),
-    .target(name: "Verifier", dependencies: ["CheckpointCore"], swiftSettings: house),
-    .target(
-      name: "Commands",
-      dependencies: [
-        "CheckpointCore", "Conversion", "FormatRegistry", "Verifier",
+
+    family("TensorFlow", formats: ["Bundle", "Graph", "State"], ["CheckpointCore", "ProtoWire", "CSnappy"]),
+    family("NumPy", formats: ["Flat", "Npy"], ["CheckpointCore"]),
+    room("FormatRegistry", ["CheckpointCore", "TensorFlow", "NumPy"]),
+
+    room("Conversion", ["CheckpointCore"]),
+    room("Verifier", ["CheckpointCore"]),
+    room(
+      "Commands",
+      [
+        "CCore", "CheckpointCore", "Conversion", "FormatRegistry", "Verifier",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
-      ], swiftSettings: house),
+      ]),
     .executableTarget(name: "ckpt-convert", dependencies: ["Commands"], swiftSettings: house),
+
     // Tests. TestKit is what they share.
-    .target(name: "TestKit", dependencies: ["CheckpointCore", "ProtoWire"], path: "Tests/TestKit", swiftSettings: house),
+    .target(
+      name: "TestKit", dependencies: ["CheckpointCore", "ProtoWire"], path: "Tests/TestKit", swiftSettings: house),
     tests("CheckpointCoreTests", ["CCore", "CheckpointCore"]),
     tests("ProtoWireTests", ["CheckpointCore", "ProtoWire"]),
     tests("TensorFlowTests", ["CSnappy", "CheckpointCore", "ProtoWire", "TensorFlow"]),
