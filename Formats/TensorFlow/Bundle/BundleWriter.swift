@@ -23,7 +23,13 @@ package struct BundleWriter: CheckpointWriter {
     let plan = try Plan(store, options)
     var shardCount = plan.sizes.count
     let existing = BundleWriter.shards(of: output)
-    if existing.contains(where: { $0.count == shardCount }) {
+    if let first = existing.first, !output.replacing {
+      // Shards whose index is gone are still somebody's data.
+      throw CheckpointError(
+        .cannotCreate, "is already there", remedy: "choose another name with -o, or replace it with --force"
+      ).at(file: first.path)
+    }
+    while existing.contains(where: { $0.count == shardCount }) {
       // Under --force the new shards must not replace the old ones before the index does: another count gives other names.
       shardCount += 1
     }
