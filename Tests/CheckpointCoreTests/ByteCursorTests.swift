@@ -21,7 +21,9 @@ import Testing
   }
 
   @Test func writesTheShortestVarint() {
-    for (value, bytes) in [(0, "00"), (127, "7f"), (128, "8001"), (16383, "ff7f"), (16384, "808001")] as [(UInt64, String)] {
+    for (value, bytes) in [(0, "00"), (127, "7f"), (128, "8001"), (16383, "ff7f"), (16384, "808001")]
+      as [(UInt64, String)]
+    {
       var out: [UInt8] = []
       out.appendVarint(value)
       #expect(out == hex(bytes))

@@ -14,7 +14,8 @@ import Testing
     #expect(CRC32C(of: [UInt8](repeating: 0xff, count: 32)).value == 0x62a8_ab43)
     #expect(CRC32C(of: Array(0..<32)).value == 0x46dd_794e)
     #expect(CRC32C(of: Array((0..<32).reversed())).value == 0x113f_db5c)
-    let command = hex("01c00000 00000000 00000000 00000000 14000000 00000400 00000014 00000018 28000000 00000000 02000000 00000000")
+    let command = hex(
+      "01c00000 00000000 00000000 00000000 14000000 00000400 00000014 00000018 28000000 00000000 02000000 00000000")
     #expect(CRC32C(of: command).value == 0xd996_3a56)
     #expect(CRC32C(of: Array("123456789".utf8)).value == 0xe306_9283)
   }
@@ -28,13 +29,18 @@ import Testing
   @Test func masksAndUnmasks() {
     // rotate right by 15, add the offset: 0xe3069283 -> 0x2507c60d + 0xa282ead8
     #expect(CRC32C(0xe306_9283).masked == 0xc78a_b0e5)
-    for value: UInt32 in [0, 1, 0x7fff, 0x8000, 0xa282_ead8, .max] { #expect(CRC32C(masked: CRC32C(value).masked).value == value) }
+    for value: UInt32 in [0, 1, 0x7fff, 0x8000, 0xa282_ead8, .max] {
+      #expect(CRC32C(masked: CRC32C(value).masked).value == value)
+    }
   }
 
   @Test(arguments: [1, 2, 3]) func everyWayAgreesWithThePortableOne(way: Int) {
     var random = RandomSource(seed: 11)
     let bytes = random.bytes(4200)
-    let lengths = Array(0...70) + [127, 128, 129, 255, 256, 257, 383, 384, 385, 511, 512, 513, 767, 768, 769, 1023, 1025, 2047, 4096]
+    let lengths =
+      Array(0...70) + [
+        127, 128, 129, 255, 256, 257, 383, 384, 385, 511, 512, 513, 767, 768, 769, 1023, 1025, 2047, 4096,
+      ]
     for length in lengths {
       for offset in [0, 1, 3, 7, 8, 63] {
         let part = Array(bytes[offset..<offset + length])

@@ -18,7 +18,9 @@ import Testing
   ) throws {
     let (found, loss) = try cast(.float32, UInt64(value.bitPattern), to: dtype)
     #expect(found == bits, "\(value) as \(dtype.rawValue): \(String(found, radix: 16))", sourceLocation: location)
-    #expect(loss.rounded == (rounded ? 1 : 0) && loss.overflowed == (overflowed ? 1 : 0), "\(value): \(loss)", sourceLocation: location)
+    #expect(
+      loss.rounded == (rounded ? 1 : 0) && loss.overflowed == (overflowed ? 1 : 0), "\(value): \(loss)",
+      sourceLocation: location)
   }
 
   @Test func roundsHalfsToNearestEven() throws {
@@ -66,7 +68,9 @@ import Testing
     try expect(0x1p-9, to: .float8E4M3FN, is: 0x01)
   }
 
-  @Test(arguments: [DType.float16, .bfloat16, .float8E5M2, .float8E4M3FN]) func narrowFloatsWidenExactly(dtype: DType) throws {
+  @Test(arguments: [DType.float16, .bfloat16, .float8E5M2, .float8E4M3FN]) func narrowFloatsWidenExactly(dtype: DType)
+    throws
+  {
     let width = dtype.width ?? 1
     let count = 1 << (8 * width)
     var codes: [UInt8] = []
@@ -76,9 +80,13 @@ import Testing
     #expect(try CastStorage(narrow, to: .float32).loss().isNone)
     let values = try wide.floatValues()
     let back = try wide.cast(to: dtype).bytes()
-    let changed = (0..<count).filter { !values[$0].isNaN && back[($0 * width)..<(($0 + 1) * width)] != codes[($0 * width)..<(($0 + 1) * width)] }
+    let changed = (0..<count).filter {
+      !values[$0].isNaN && back[($0 * width)..<(($0 + 1) * width)] != codes[($0 * width)..<(($0 + 1) * width)]
+    }
     #expect(changed == [])
-    #expect(values.filter(\.isNaN).count == [.float16: 2 * 1023, .bfloat16: 2 * 127, .float8E5M2: 2 * 3, .float8E4M3FN: 2][dtype])
+    #expect(
+      values.filter(\.isNaN).count
+        == [.float16: 2 * 1023, .bfloat16: 2 * 127, .float8E5M2: 2 * 3, .float8E4M3FN: 2][dtype])
   }
 
   @Test func integersSaturateAndAreCounted() throws {

@@ -49,8 +49,10 @@ import Testing
   }
 
   @Test(arguments: [
-    "", " ", "{", "[1", "[1,]", "{\"a\"}", "{\"a\":}", "{a: 1}", "01", "-", "1.", "1e", ".5", "+1", "tru", "nul", "\"a", "\"\\x\"",
-    "\"\\u12\"", "\"\\u+123\"", "\"\\ud800\"", "\"\\ud800\\u0041\"", "\"\u{1}\"", "1 2", "[1] x", "NaN", "Infinity", "'a'", "\"\\",
+    "", " ", "{", "[1", "[1,]", "{\"a\"}", "{\"a\":}", "{a: 1}", "01", "-", "1.", "1e", ".5", "+1", "tru", "nul", "\"a",
+    "\"\\x\"",
+    "\"\\u12\"", "\"\\u+123\"", "\"\\ud800\"", "\"\\ud800\\u0041\"", "\"\u{1}\"", "1 2", "[1] x", "NaN", "Infinity",
+    "'a'", "\"\\",
   ])
   func refusesWhatIsNoJSON(text: String) {
     let error = failure { _ = try parse(text) }
@@ -102,18 +104,19 @@ import Testing
       json.value("real", 0.5)
       json.value("far", Double.infinity)
     }
-    #expect(String(decoding: json.finished(), as: UTF8.self) == """
-      {
-       "name": "x",
-       "shape": [2, 3],
-       "none": [],
-       "list": [
-        {"a": 1, "b": true, "c": null}
-       ],
-       "real": 0.5,
-       "far": "inf"
-      }
+    #expect(
+      String(decoding: json.finished(), as: UTF8.self) == """
+        {
+         "name": "x",
+         "shape": [2, 3],
+         "none": [],
+         "list": [
+          {"a": 1, "b": true, "c": null}
+         ],
+         "real": 0.5,
+         "far": "inf"
+        }
 
-      """)
+        """)
   }
 }

@@ -74,8 +74,10 @@ import Testing
   @Test func widthsAreThoseOfTensorFlow() {
     let widths: [DType: Int] = [
       .bool: 1, .int8: 1, .uint8: 1, .qint8: 1, .quint8: 1, .int4: 1, .uint4: 1, .int2: 1, .uint2: 1, .float8E5M2: 1,
-      .float8E4M3FN: 1, .float8E4M3FNUZ: 1, .float8E4M3B11FNUZ: 1, .float8E5M2FNUZ: 1, .int16: 2, .uint16: 2, .float16: 2,
-      .bfloat16: 2, .qint16: 2, .quint16: 2, .int32: 4, .uint32: 4, .float32: 4, .qint32: 4, .int64: 8, .uint64: 8, .float64: 8,
+      .float8E4M3FN: 1, .float8E4M3FNUZ: 1, .float8E4M3B11FNUZ: 1, .float8E5M2FNUZ: 1, .int16: 2, .uint16: 2,
+      .float16: 2,
+      .bfloat16: 2, .qint16: 2, .quint16: 2, .int32: 4, .uint32: 4, .float32: 4, .qint32: 4, .int64: 8, .uint64: 8,
+      .float64: 8,
       .complex64: 8, .complex128: 16,
     ]
     for dtype in DType.allCases { #expect(dtype.width == widths[dtype], "\(dtype)") }
@@ -85,7 +87,9 @@ import Testing
 }
 
 @Suite struct RoleTests {
-  private func role(_ name: Name, _ dtype: DType = .float32, _ dimensions: [Int] = [3], among others: Set<Name> = ["w"]) throws -> Role {
+  private func role(_ name: Name, _ dtype: DType = .float32, _ dimensions: [Int] = [3], among others: Set<Name> = ["w"])
+    throws -> Role
+  {
     Role.inferred(name: name, dtype: dtype, shape: try Shape(dimensions), isVariable: others.contains)
   }
 

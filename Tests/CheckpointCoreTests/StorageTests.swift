@@ -15,14 +15,17 @@ import Testing
     let bytes = hex("0200000000000000 6162  0000000000000000  0100000000000000 00")
     #expect(storage.byteCount == bytes.count)
     for low in 0...bytes.count {
-      for high in low...bytes.count { #expect(try read(storage, low..<high) == Array(bytes[low..<high]), "\(low)..<\(high)") }
+      for high in low...bytes.count {
+        #expect(try read(storage, low..<high) == Array(bytes[low..<high]), "\(low)..<\(high)")
+      }
     }
   }
 
   @Test func refusesLengthsThatDoNotAddUp() {
     #expect(failure { _ = try StringStorage(lengths: [1, 2], characters: MemoryStorage([1, 2])) }?.code == .corrupt)
     #expect(failure { _ = try StringStorage(lengths: [-1, 3], characters: MemoryStorage([1, 2])) }?.code == .corrupt)
-    #expect(failure { _ = try StringStorage(lengths: [.max, .max, 4], characters: MemoryStorage([1, 2])) }?.code == .corrupt)
+    #expect(
+      failure { _ = try StringStorage(lengths: [.max, .max, 4], characters: MemoryStorage([1, 2])) }?.code == .corrupt)
   }
 
   @Test func gathersPiecesOfSeveralSources() throws {
@@ -30,7 +33,10 @@ import Testing
     let b = MemoryStorage([10, 11])
     let storage = GatheredStorage(
       sources: [a, b],
-      pieces: [.init(source: 1, offset: 1, count: 1), .init(source: 0, offset: 0, count: 0), .init(source: 0, offset: 1, count: 3), .init(source: 1, offset: 0, count: 1)])
+      pieces: [
+        .init(source: 1, offset: 1, count: 1), .init(source: 0, offset: 0, count: 0),
+        .init(source: 0, offset: 1, count: 3), .init(source: 1, offset: 0, count: 1),
+      ])
     let bytes: [UInt8] = [11, 1, 2, 3, 10]
     for low in 0...5 { for high in low...5 { #expect(try read(storage, low..<high) == Array(bytes[low..<high])) } }
   }
@@ -39,7 +45,10 @@ import Testing
     let bytes = Array(UInt8(0)..<16)
     #expect(try read(ByteSwappedStorage(MemoryStorage(bytes), wordWidth: 2), 2..<6) == [3, 2, 5, 4])
     #expect(try read(ByteSwappedStorage(MemoryStorage(bytes), wordWidth: 4), 4..<8) == [7, 6, 5, 4])
-    #expect(try read(ByteSwappedStorage(MemoryStorage(bytes), wordWidth: 8), 0..<16) == [7, 6, 5, 4, 3, 2, 1, 0, 15, 14, 13, 12, 11, 10, 9, 8])
+    #expect(
+      try read(ByteSwappedStorage(MemoryStorage(bytes), wordWidth: 8), 0..<16) == [
+        7, 6, 5, 4, 3, 2, 1, 0, 15, 14, 13, 12, 11, 10, 9, 8,
+      ])
     #expect(try read(ByteSwappedStorage(MemoryStorage(bytes), wordWidth: 16), 0..<16) == bytes.reversed())
   }
 
@@ -57,9 +66,11 @@ import Testing
   @Test func aWrongChecksumIsFoundByReadingAll() throws {
     let folder = try TemporaryFolder()
     let file = try folder.file(Array("123456789".utf8))
-    let good = try Tensor(dtype: .uint8, shape: Shape([9]), storage: FileStorage(file, offset: 0, byteCount: 9, crc32c: 0xe306_9283))
+    let good = try Tensor(
+      dtype: .uint8, shape: Shape([9]), storage: FileStorage(file, offset: 0, byteCount: 9, crc32c: 0xe306_9283))
     #expect(try good.bytes() == Array("123456789".utf8))
-    let bad = try Tensor(dtype: .uint8, shape: Shape([9]), storage: FileStorage(file, offset: 0, byteCount: 9, crc32c: 1))
+    let bad = try Tensor(
+      dtype: .uint8, shape: Shape([9]), storage: FileStorage(file, offset: 0, byteCount: 9, crc32c: 1))
     let error = failure { _ = try bad.bytes() }
     #expect(error?.code == .corrupt)
     #expect(error?.message == "the checksum differs: recorded 1, found 3808858755")

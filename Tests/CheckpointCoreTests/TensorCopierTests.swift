@@ -38,7 +38,9 @@ import Testing
     let error = failure {
       var output = try StagedOutput(prefix: folder("out"), replacing: false, protecting: [])
       let file = try output.create(size: 4)
-      _ = try TensorCopier(jobs: 2, progress: nil).copy([.init(Variable(name: "w", tensor: tensor, role: .weight), to: file, at: 0)])
+      _ = try TensorCopier(jobs: 2, progress: nil).copy([
+        .init(Variable(name: "w", tensor: tensor, role: .weight), to: file, at: 0)
+      ])
     }
     #expect(error?.code == .corrupt)
     #expect(error?.variable == "w")

@@ -68,11 +68,14 @@ import Testing
   }
 
   @Test(arguments: [
-    ("no dtype", "12 00 28 04", CheckpointError.Code.corrupt), ("dtype 99", "08 63", .corrupt), ("a reference", "08 65", .corrupt),
+    ("no dtype", "12 00 28 04", CheckpointError.Code.corrupt), ("dtype 99", "08 63", .corrupt),
+    ("a reference", "08 65", .corrupt),
     ("a resource", "08 14", .unsupported), ("a negative size", "08 01 28 ff ff ff ff ff ff ff ff ff 01", .corrupt),
     ("a negative offset", "08 01 20 e0 ff ff ff ff ff ff ff ff 01", .corrupt),
-    ("a negative dimension", "08 01 12 0d 12 0b 08 ff ff ff ff ff ff ff ff ff 01", .corrupt), ("an unknown rank", "08 01 12 02 18 01", .corrupt),
-    ("a checksum as varint", "08 01 30 05", .corrupt), ("half a field", "08", .corrupt), ("a shape as varint", "08 01 10 04", .corrupt),
+    ("a negative dimension", "08 01 12 0d 12 0b 08 ff ff ff ff ff ff ff ff ff 01", .corrupt),
+    ("an unknown rank", "08 01 12 02 18 01", .corrupt),
+    ("a checksum as varint", "08 01 30 05", .corrupt), ("half a field", "08", .corrupt),
+    ("a shape as varint", "08 01 10 04", .corrupt),
     ("a shape of 2⁶⁴", "08 01 12 10 12 06 08 80 80 80 80 10 12 06 08 80 80 80 80 10", .corrupt),
   ])
   func refuses(what: String, bytes: String, code: CheckpointError.Code) {
@@ -88,17 +91,23 @@ import Testing
   }
 
   /// As the keys of TensorFlow's own sliced checkpoints have them.
-  @Test(arguments: [
-    (0, "80"), (1, "81"), (-1, "7f"), (63, "bf"), (64, "c0 40"), (-64, "40"), (-65, "3f bf"), (8191, "df ff"), (8192, "e0 20 00"),
-    (-8192, "20 00"), (-8193, "1f df ff"), (1 << 20 - 1, "ef ff ff"), (1 << 20, "f0 10 00 00"), (.max, "ff c0 7f ff ff ff ff ff ff ff"),
-    (.min, "00 3f 80 00 00 00 00 00 00 00"),
-  ] as [(Int64, String)]) func writesSignedNumbers(value: Int64, bytes: String) {
+  @Test(
+    arguments: [
+      (0, "80"), (1, "81"), (-1, "7f"), (63, "bf"), (64, "c0 40"), (-64, "40"), (-65, "3f bf"), (8191, "df ff"),
+      (8192, "e0 20 00"),
+      (-8192, "20 00"), (-8193, "1f df ff"), (1 << 20 - 1, "ef ff ff"), (1 << 20, "f0 10 00 00"),
+      (.max, "ff c0 7f ff ff ff ff ff ff ff"),
+      (.min, "00 3f 80 00 00 00 00 00 00 00"),
+    ] as [(Int64, String)]) func writesSignedNumbers(value: Int64, bytes: String)
+  {
     #expect(signed(value) == bytes)
   }
 
   @Test func numbersSortAsTheirBytes() {
     var values: [Int64] = [.min, .min + 1, -1, 0, 1, .max]
-    for shift in 1..<63 { for near in -1...1 as ClosedRange<Int64> { values += [(1 << shift) + near, -(1 << shift) + near] } }
+    for shift in 1..<63 {
+      for near in -1...1 as ClosedRange<Int64> { values += [(1 << shift) + near, -(1 << shift) + near] }
+    }
     values.sort()
     for (a, b) in zip(values, values.dropFirst()) where a < b {
       var x: [UInt8] = []
@@ -122,13 +131,17 @@ import Testing
 }
 
 @Suite struct SliceTests {
-  private func slice(_ extents: [(Int, Int?)]) -> TensorSlice { TensorSlice(extents: extents.map { .init(start: $0.0, length: $0.1) }) }
+  private func slice(_ extents: [(Int, Int?)]) -> TensorSlice {
+    TensorSlice(extents: extents.map { .init(start: $0.0, length: $0.1) })
+  }
 
   /// The keys of `s-tf2-slices_noread` and `s-tf18-part_raw`, written by TensorFlow.
   @Test func keysAreThoseThatTensorFlowWrites() {
     #expect(slice([(0, 2)]).key(for: "alpha/bfloat16") == [0] + Array("alpha/bfloat16".utf8) + hex("00 01 01 01 80 82"))
     #expect(slice([(2, 4)]).key(for: "float16") == [0] + Array("float16".utf8) + hex("00 01 01 01 82 84"))
-    #expect(slice([(0, 4), (0, nil), (1, 3)]).key(for: "beta") == [0] + Array("beta".utf8) + hex("00 01 01 03 80 84 80 7f 81 83"))
+    #expect(
+      slice([(0, 4), (0, nil), (1, 3)]).key(for: "beta") == [0] + Array("beta".utf8)
+        + hex("00 01 01 03 80 84 80 7f 81 83"))
     #expect(slice([]).key(for: "s") == hex("00 73 00 01 00"), "rank 0 has no byte but its count")
     #expect(slice([(64, 8192)]).key(for: Name(bytes: [0, 0xff])) == hex("00  00ff ff00 0001  01 01  c0 40  e0 20 00"))
   }
@@ -151,7 +164,10 @@ import Testing
   @Test func refusesASliceThatReachesOutside() throws {
     let shape = try Shape([4, 5])
     #expect(try slice([(0, nil), (2, 3)]).box(in: shape).ranges == [0..<4, 2..<5])
-    for extents in [[(0, 4)], [(0, 5), (0, nil)], [(-1, 2), (0, nil)], [(0, -2), (0, nil)], [(.max, 1), (0, nil)], [(1, nil), (0, nil)]] as [[(Int, Int?)]] {
+    for extents in [
+      [(0, 4)], [(0, 5), (0, nil)], [(-1, 2), (0, nil)], [(0, -2), (0, nil)], [(.max, 1), (0, nil)],
+      [(1, nil), (0, nil)],
+    ] as [[(Int, Int?)]] {
       #expect(failure { _ = try slice(extents).box(in: shape) }?.code == .corrupt, "\(extents)")
     }
   }
@@ -169,7 +185,10 @@ import Testing
     #expect(shard?.prefix == "dir/model.ckpt-3" && shard?.shard == 2 && shard?.count == 5)
     #expect(ShardName.prefix(of: "a.data-00000-of-00001.data-00000-of-00002")?.prefix == "a.data-00000-of-00001")
     #expect(ShardName.prefix(of: ".data-00000-of-00001")?.prefix == "")
-    for name in ["model.data-0-of-1", "model.data-00000-of-00000", "model.data-00000-of-00001.tempstate123", "model.data-00000", "model", ".data-", ""] {
+    for name in [
+      "model.data-0-of-1", "model.data-00000-of-00000", "model.data-00000-of-00001.tempstate123", "model.data-00000",
+      "model", ".data-", "",
+    ] {
       #expect(ShardName.prefix(of: name) == nil, "\(name)")
     }
   }

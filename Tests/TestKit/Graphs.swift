@@ -8,7 +8,9 @@ public struct GraphBuilder {
   public init() {}
 
   /// - Parameter attributes: names with serialised `AttrValue`s.
-  public mutating func node(_ name: String, _ op: String, _ inputs: [String] = [], _ attributes: KeyValuePairs<String, [UInt8]> = [:]) {
+  public mutating func node(
+    _ name: String, _ op: String, _ inputs: [String] = [], _ attributes: KeyValuePairs<String, [UInt8]> = [:]
+  ) {
     writer.message(1) { node in
       node.bytes(1, name.utf8)
       node.bytes(2, op.utf8)
@@ -48,7 +50,9 @@ public struct GraphBuilder {
     }
     let operands = [scope + "/Const", scope + "/SaveV2/tensor_names", scope + "/SaveV2/shape_and_slices"]
     node(scope + "/SaveV2", "SaveV2", operands + keys.map(\.value) + ["^" + scope + "/Const"])
-    node(scope + "/RestoreV2", "RestoreV2", [scope + "/Const", scope + "/RestoreV2/tensor_names", scope + "/RestoreV2/shape_and_slices"])
+    node(
+      scope + "/RestoreV2", "RestoreV2",
+      [scope + "/Const", scope + "/RestoreV2/tensor_names", scope + "/RestoreV2/shape_and_slices"])
     for (i, entry) in keys.enumerated() {
       node("\(scope)/Assign_\(i)", "Assign", [entry.value, i == 0 ? scope + "/RestoreV2" : "\(scope)/RestoreV2:\(i)"])
     }

@@ -25,7 +25,10 @@ public struct RandomSource: RandomNumberGenerator {
 
   /// A name that some program might have written: paths, dots, spaces, control characters, bytes that are no text.
   public mutating func name() -> Name {
-    let parts = ["layer", "w", "kernel:0", ".", "..", "", "a b", "é", "\u{1F600}", "\"q\"", "back\\slash", "tab\t", "%41", "\u{0}", "x\n"]
+    let parts = [
+      "layer", "w", "kernel:0", ".", "..", "", "a b", "é", "\u{1F600}", "\"q\"", "back\\slash", "tab\t", "%41", "\u{0}",
+      "x\n",
+    ]
     var bytes: [UInt8] = []
     for _ in 0...below(3) {
       if !bytes.isEmpty { bytes.append(UInt8(ascii: "/")) }
@@ -60,7 +63,8 @@ public struct RandomSource: RandomNumberGenerator {
       let name = name()
       guard !store.contains(name) else { continue }
       let dtype = i < dtypes.count ? dtypes[i] : dtypes[below(dtypes.count)]
-      try store.append(Variable(name: name, tensor: try tensor(dtype, try shape()), role: Role.allCases[below(Role.allCases.count)]))
+      try store.append(
+        Variable(name: name, tensor: try tensor(dtype, try shape()), role: Role.allCases[below(Role.allCases.count)]))
     }
     return store
   }

@@ -41,7 +41,9 @@ public struct Content: Equatable, CustomStringConvertible {
   public let shape: Shape
   public let bytes: [UInt8]
 
-  public var description: String { "\(name) \(dtype.rawValue) \(shape) \(bytes.count) bytes, sum \(CRC32C(of: bytes).value)" }
+  public var description: String {
+    "\(name) \(dtype.rawValue) \(shape) \(bytes.count) bytes, sum \(CRC32C(of: bytes).value)"
+  }
 }
 
 extension VariableStore {

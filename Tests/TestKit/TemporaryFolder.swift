@@ -33,7 +33,9 @@ public final class TemporaryFolder: Sendable {
   /// Everything in it, hidden files too, sorted.
   public var names: [String] { Candidate.names(in: path) }
 
-  public func file(_ bytes: [UInt8], _ name: String = "file") throws -> InputFile { try InputFile(try write(bytes, to: name)) }
+  public func file(_ bytes: [UInt8], _ name: String = "file") throws -> InputFile {
+    try InputFile(try write(bytes, to: name))
+  }
 }
 
 /// Bytes written as hexadecimal digits, with space wherever it helps.
