@@ -62,6 +62,10 @@ package struct FlatReader: CheckpointReader {
         shape: entry.shape, in: vector.npy, at: entry.offset, size: entry.size ?? -1, crc32c: entry.crc32c)
     }
     guard NpyType.carrier(of: entry.dtype) == stored else {
+      // A manifest with checksums is ours, and then dtype and vector agree.
+      guard entry.crc32c == nil else {
+        throw CheckpointError(.corrupt, "the manifest says \(entry.dtype.rawValue), its vector holds \(stored.rawValue)")
+      }
       // Older manifests may describe a float64 vector of float32 variables.
       let part = try vector.part(at: entry.offset, shape: entry.shape)
       return try vector.cast(part, to: entry.dtype, allowLoss: options.allowLoss, &narrowing)
