@@ -64,7 +64,8 @@ let package = Package(
     tests("TensorFlowTests", ["CSnappy", "CheckpointCore", "ProtoWire", "TensorFlow"]),
     tests("NumPyTests", ["CheckpointCore", "NumPy"]),
     tests("ConversionTests", ["CheckpointCore", "Conversion"]),
-    tests("RoundTripTests", ["CheckpointCore", "FormatRegistry", "Verifier"]),
+    tests("FormatRegistryTests", ["CheckpointCore", "FormatRegistry"]),
+    tests("VerifierTests", ["CheckpointCore", "Verifier"]),
     tests("TranscriptTests", ["CheckpointCore"]),
     tests("ConformanceTests", path: "Conformance/Runner", ["CheckpointCore", "FormatRegistry", "Verifier"]),
   ]

@@ -1,0 +1,149 @@
+import CheckpointCore
+import Foundation
+import FormatRegistry
+import TestKit
+import Testing
+
+/// Files cut short at every length and with every single bit flipped: an error of the contract, or the same store.
+@Suite struct DamageTests {
+  static let allowed: Set<CheckpointError.Code> = [.corrupt, .notFound, .unsupported]
+
+  private static let cases = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
+    .deletingLastPathComponent().appendingPathComponent("Conformance/Cases").path
+
+  /// A copy of a small case, its files by name.
+  private func copy(_ name: String) throws -> (folder: TemporaryFolder, files: [String: [UInt8]]) {
+    let folder = try TemporaryFolder()
+    let source = Self.cases + "/" + name
+    var files: [String: [UInt8]] = [:]
+    for file in Candidate.names(in: source) where !file.hasSuffix(".json") && !file.hasSuffix(".meta") {
+      files[file] = try InputFile(source + "/" + file).contents(limit: 1 << 20)
+      try folder.write(files[file] ?? [], to: file)
+    }
+    return (folder, files)
+  }
+
+  private struct Outcome {
+    var contents: [Content] = []
+    var warnings: [String] = []
+  }
+
+  private func open(_ path: String) throws -> Outcome {
+    let (store, _) = try Opening.open(path)
+    return Outcome(contents: try store.contents(), warnings: store.source.warnings)
+  }
+
+  private static let bundles = [("tf-bundle/tf18-nometa", "model-123456"), ("tf-bundle/tf2-slices_noread", "model"), ("tf-object/tf2-iterator", "model")]
+
+  @Test(arguments: bundles) func aBundleCutAtAnyLengthIsRefused(name: String, prefix: String) throws {
+    let (folder, files) = try copy(name)
+    _ = try open(folder(prefix))
+    for (file, bytes) in files {
+      for length in 0..<bytes.count {
+        try folder.write(Array(bytes[..<length]), to: file)
+        let error = failure { _ = try open(folder(prefix)) }
+        #expect(error.map { Self.allowed.contains($0.code) } == true, "\(file) of \(length) bytes: \(String(describing: error))")
+      }
+      try folder.write(bytes, to: file)
+    }
+  }
+
+  /// Bytes of an index that hold nothing.
+  private struct Meaningless {
+    /// The metaindex block and the padding of the footer: damage there is a warning.
+    var said: [Range<Int>] = []
+    /// The last byte of the footer's handles, which with its highest bit is a longer spelling of the same number.
+    var spelling = -1
+
+    init(_ file: String, _ bytes: [UInt8]) throws {
+      guard file.hasSuffix(".index") else { return }
+      var cursor = ByteCursor(bytes, bytes.count - 48..<bytes.count)
+      let (offset, size) = (try cursor.length(), try cursor.length())
+      _ = (try cursor.length(), try cursor.length())
+      said = [offset..<offset + size + 5, cursor.position..<bytes.count - 8]
+      spelling = cursor.position - 1
+    }
+  }
+
+  @Test(arguments: bundles) func everyFlippedBitOfABundleIsFound(name: String, prefix: String) throws {
+    let (folder, files) = try copy(name)
+    let good = try open(folder(prefix))
+    for (file, bytes) in files {
+      let meaningless = try Meaningless(file, bytes)
+      for bit in 0..<8 * bytes.count {
+        var flipped = bytes
+        flipped[bit / 8] ^= 1 << UInt8(bit % 8)
+        try folder.write(flipped, to: file)
+        do {
+          let found = try open(folder(prefix))
+          #expect(found.contents == good.contents, "\(file) bit \(bit) changes the store in silence")
+          let isSaid = meaningless.said.contains { $0.contains(bit / 8) } && found.warnings.count > good.warnings.count
+          #expect(isSaid || (bit / 8 == meaningless.spelling && bit % 8 == 7), "\(file) bit \(bit) goes unnoticed")
+        } catch let error as CheckpointError {
+          #expect(Self.allowed.contains(error.code), "\(file) bit \(bit): \(error)")
+        }
+      }
+      try folder.write(bytes, to: file)
+    }
+  }
+
+  private func flat() throws -> (folder: TemporaryFolder, store: VariableStore) {
+    let folder = try TemporaryFolder()
+    let store = try VariableStore(["w": .floats([2], [1, 2]), "n": Tensor(.bfloat16, [1], [0, 1])])
+    try AllFormats.named("npy-flat")?.save(store, to: folder("m"))
+    return (folder, store)
+  }
+
+  @Test func aFlatVectorCutAtAnyLengthIsRefused() throws {
+    let (folder, _) = try flat()
+    for file in folder.names {
+      let bytes = try folder.read(file)
+      // Without its last newline a manifest is still whole.
+      let last = file.hasSuffix(".json") ? bytes.count - 1 : bytes.count
+      for length in 0..<last {
+        try folder.write(Array(bytes[..<length]), to: file)
+        let error = failure { _ = try open(folder("m.index.json")) }
+        #expect(error.map { Self.allowed.contains($0.code) } == true, "\(file) of \(length) bytes: \(String(describing: error))")
+      }
+      try folder.write(bytes, to: file)
+    }
+  }
+
+  /// A manifest has no checksum of its own: a flipped bit may be another name or role. Tensor bytes are covered.
+  @Test func aFlippedBitOfAFlatVectorIsAnErrorOrLeavesTheNumbers() throws {
+    let (folder, store) = try flat()
+    let numbers = Set(try store.contents().map(\.bytes))
+    for file in folder.names {
+      let bytes = try folder.read(file)
+      // The two lowest bits make other digits and letters, the sixth other cases; headers are mostly spaces.
+      for bit in 0..<8 * bytes.count where [0, 1, 5].contains(bit % 8) && bytes[bit / 8] != 0x20 {
+        var flipped = bytes
+        flipped[bit / 8] ^= 1 << UInt8(bit % 8)
+        try folder.write(flipped, to: file)
+        do {
+          let found = try open(folder("m.index.json"))
+          #expect(Set(found.contents.map(\.bytes)).isSubset(of: numbers), "\(file) bit \(bit)")
+        } catch let error as CheckpointError {
+          #expect(Self.allowed.contains(error.code), "\(file) bit \(bit): \(error)")
+        }
+      }
+      try folder.write(bytes, to: file)
+    }
+  }
+
+  /// Random bytes where files should be: every reader refuses them without a trap.
+  @Test(arguments: 1...40) func randomBytesAreRefused(seed: Int) throws {
+    var random = RandomSource(seed: UInt64(seed))
+    let folder = try TemporaryFolder()
+    let junk = random.bytes(random.below(400))
+    let magic: [UInt8] = [0x57, 0xfb, 0x80, 0x8b, 0x24, 0x75, 0x47, 0xdb]
+    for (name, bytes) in [
+      ("a.index", junk), ("b.index", junk + magic), ("c.npy", junk), ("d.npy", [0x93] + Array("NUMPY".utf8) + [1, 0] + junk), ("e.index.json", junk),
+      ("f.index.json", Array("{\"format\": \"npy-flat\", \"version\": 1, ".utf8) + junk), ("checkpoint", junk), ("g", junk), ("h.data-00000-of-00001", junk),
+    ] {
+      try folder.write(bytes, to: name)
+      let error = failure { _ = try open(folder(name)) }
+      #expect(error.map { Self.allowed.contains($0.code) } == true, "\(name), seed \(seed): \(String(describing: error))")
+    }
+  }
+}
