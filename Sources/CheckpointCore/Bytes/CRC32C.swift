@@ -1,0 +1,32 @@
+import CCore
+
+/// A running CRC-32C (Castagnoli), the checksum of TensorFlow's tables and tensors, not masked.
+public struct CRC32C: Sendable, Equatable {
+  public private(set) var value: UInt32
+
+  public init(_ value: UInt32 = 0) { self.value = value }
+
+  public init(of bytes: [UInt8]) {
+    value = 0
+    update(bytes.rawSpan)
+  }
+
+  public mutating func update(_ bytes: RawSpan) {
+    // SAFETY: the pointer is used inside the closure only.
+    value = unsafe bytes.withUnsafeBytes { unsafe ck_crc32c(value, $0.baseAddress, $0.count) }
+  }
+
+  /// Appends `count` bytes whose own sum is known.
+  public mutating func append(_ other: UInt32, count: Int) {
+    value = ck_crc32c_combine(value, other, UInt64(count))
+  }
+
+  /// The value as TensorFlow stores it: rotated and offset, so that a sum over data that holds sums stays sound
+  /// (leveldb's `crc32c::Mask`).
+  public var masked: UInt32 { (value >> 15 | value << 17) &+ 0xa282_ead8 }
+
+  public init(masked: UInt32) {
+    let rotated = masked &- 0xa282_ead8
+    value = rotated >> 17 | rotated << 15
+  }
+}

@@ -1,0 +1,62 @@
+import CCore
+
+#if canImport(Glibc)
+  import Glibc
+#else
+  import Darwin
+#endif
+
+/// A file being written inside a `StagedOutput`. It is nobody's checkpoint until the whole output is committed.
+public final class OutputFile: Sendable {
+  /// Where it is now, and where it will be.
+  public let path: String
+  public let target: String
+  private let descriptor: CInt
+
+  /// - Throws: `cannotCreate`, also where the disk cannot hold `size` bytes.
+  init(path: String, target: String, size: Int) throws(CheckpointError) {
+    descriptor = unsafe open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0o666)
+    guard descriptor >= 0 else { throw CheckpointError.system(.cannotCreate, "cannot be made", errno).at(file: target) }
+    self.path = path
+    self.target = target
+    let failure = ck_reserve(descriptor, Int64(size))
+    guard failure == 0 else {
+      throw CheckpointError.system(.io, "\(size) bytes cannot be reserved", failure).at(file: target)
+    }
+  }
+
+  deinit { close(descriptor) }
+
+  public func write(_ bytes: RawSpan, at offset: Int) throws(CheckpointError) {
+    var done = 0
+    while done < bytes.byteCount {
+      // SAFETY: the pointer is used inside the closure only, for the bytes that the span has from `done` on.
+      let put = unsafe bytes.withUnsafeBytes { buffer in
+        unsafe pwrite(descriptor, buffer.baseAddress.map { unsafe $0 + done }, buffer.count - done, off_t(offset + done))
+      }
+      if put > 0 {
+        done += put
+      } else if put == 0 || errno != EINTR {
+        throw CheckpointError.system(.io, "cannot be written", errno).at(file: target, offset: offset + done)
+      }
+    }
+  }
+
+  public func write(_ bytes: [UInt8], at offset: Int) throws(CheckpointError) { try write(bytes.rawSpan, at: offset) }
+
+  /// Sets the length, so that a tail that nobody wrote reads as zeros.
+  public func truncate(to size: Int) throws(CheckpointError) {
+    guard ftruncate(descriptor, off_t(size)) == 0 else {
+      throw CheckpointError.system(.io, "cannot be set to \(size) bytes", errno).at(file: target)
+    }
+  }
+
+  func synchronize() throws(CheckpointError) {
+    #if canImport(Darwin)
+      let failed = fcntl(descriptor, F_FULLFSYNC) != 0
+    #else
+      let failed = fsync(descriptor) != 0
+    #endif
+    guard !failed else { throw CheckpointError.system(.io, "cannot be made durable", errno).at(file: target) }
+  }
+}
