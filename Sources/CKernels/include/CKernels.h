@@ -32,7 +32,7 @@ enum {
 /* The most dimensions any strided function takes. */
 #define CK_MAX_RANK 16
 
-/* ---------------------------------------------------------------------------------------------- instruction set -- */
+/* ----------------------------------------------------------------------------------------------- instruction set -- */
 
 typedef enum { CK_ISA_PORTABLE = 0, CK_ISA_NEON = 1, CK_ISA_AVX2 = 2, CK_ISA_AVX512 = 3 } ck_isa;
 
@@ -43,7 +43,7 @@ ck_isa ck_current_isa(void);
  * earlier stay valid: they remember their instruction set. Not to be called while kernels run. */
 int ck_force_isa(ck_isa isa);
 
-/* -------------------------------------------------------------------------------------------------------- threads -- */
+/* ------------------------------------------------------------------------------------------------------- threads -- */
 
 /* A set of persistent worker threads. The caller of a kernel takes part in the work, so `threads` = 2 starts one. */
 typedef struct ck_pool ck_pool;
@@ -59,15 +59,15 @@ int ck_pool_threads(const ck_pool *pool);
  * Calls from inside `fn`, and calls that find the pool busy, run serially on the calling thread. */
 void ck_parallel(ck_pool *pool, long count, void (*fn)(void *context, long index), void *context);
 
-/* --------------------------------------------------------------------------------------------------------- matmul -- */
+/* -------------------------------------------------------------------------------------------------------- matmul -- */
 
 /* What happens to a finished sum before it is stored. NaN passes through both. */
 typedef enum { CK_LINEAR = 0, CK_RELU = 1, CK_RELU6 = 2 } ck_activation;
 
 /* C[m,n] = activation(op(A)[m,k] * op(B)[k,n] + bias[n]).
- * op(A) is A[m,k] or, with transpose_a, the transpose of A[k,m]; likewise B[k,n] or B[n,k]. lda, ldb, ldc: row lengths as
- * stored. bias NULL: none. k = 0 gives activation(bias). Each sum runs over k in rising order within blocks of 384 or
- * fewer, the blocks in rising order; a single row against a transposed B sums in interleaved lanes instead. */
+ * op(A) is A[m,k] or, with transpose_a, the transpose of A[k,m]; likewise B[k,n] or B[n,k]. lda, ldb, ldc: row lengths
+ * as stored. bias NULL: none. k = 0 gives activation(bias). Each sum runs over k in rising order within blocks whose
+ * size is a constant, the blocks in rising order; one row against a transposed B sums in interleaved lanes instead. */
 int ck_gemm_f32(ck_pool *pool, int transpose_a, int transpose_b, long m, long n, long k, const float *a, long lda,
                 const float *b, long ldb, float *c, long ldc, const float *bias, ck_activation activation);
 int ck_gemm_f64(ck_pool *pool, int transpose_a, int transpose_b, long m, long n, long k, const double *a, long lda,
@@ -97,7 +97,7 @@ void ck_packed_free_f32(ck_packed_f32 *packed);
 int ck_gemm_packed_f32(ck_pool *pool, int transpose_a, long m, const float *a, long lda, const ck_packed_f32 *packed,
                        float *c, long ldc, const float *bias, ck_activation activation);
 
-/* ---------------------------------------------------------------------------------------------------- convolution -- */
+/* --------------------------------------------------------------------------------------------------- convolution -- */
 
 /* A convolution over depth, height and width. For a 2-D one every *_d is 1 and pad_front is 0.
  * Output position o reads input positions o*stride - pad + tap*dilation; those outside the input count as zero, so the
@@ -120,7 +120,7 @@ long ck_valid_size(long in, long filter, long stride, long dilation); /* never b
 long ck_explicit_size(long in, long filter, long stride, long dilation, long pad_before, long pad_after);
 
 /* output[batch,out_d,out_h,out_w,out_c] = activation(conv(input, filter) + bias[out_c]).
- * packed: the filter as ck_pack_f32 made it, or NULL; ignored when groups > 1. `filter` may be NULL if `packed` is used.
+ * packed: the filter as ck_pack_f32 made it, or NULL; ignored when groups > 1. `filter` may be NULL if it is used.
  * Each sum runs over (tap d, tap h, tap w, channel) in rising order, in blocks as in ck_gemm. */
 int ck_conv_f32(ck_pool *pool, const ck_conv *shape, const float *input, const float *filter,
                 const ck_packed_f32 *packed, const float *bias, ck_activation activation, float *output);
@@ -145,9 +145,10 @@ int ck_conv_backprop_input_f32(ck_pool *pool, const ck_conv *shape, const float 
 int ck_conv_backprop_input_f64(ck_pool *pool, const ck_conv *shape, const double *filter,
                                const double *output_gradient, double *input_gradient);
 
-/* -------------------------------------------------------------------------------------------------------- pooling -- */
+/* ------------------------------------------------------------------------------------------------------- pooling -- */
 
-/* A pooling window over depth, height and width of [batch,in_d,in_h,in_w,channels]; 2-D: every *_d is 1, pad_front 0. */
+/* A pooling window over depth, height and width of [batch,in_d,in_h,in_w,channels]. For 2-D every *_d is 1 and
+ * pad_front is 0. */
 typedef struct {
   long batch, channels;
   long in_d, in_h, in_w;
@@ -157,13 +158,13 @@ typedef struct {
   long pad_front, pad_top, pad_left;
 } ck_pooling;
 
-/* Largest value of each window; a NaN in the window gives NaN. A window wholly in the padding gives the lowest finite
- * value, as in TensorFlow. */
+/* Largest value of each window, starting from the lowest finite value: as in TensorFlow a NaN is passed over, and -inf
+ * or a window wholly in the padding gives the lowest finite value. */
 void ck_max_pool_f32(ck_pool *pool, const ck_pooling *shape, const float *input, float *output);
 void ck_max_pool_f64(ck_pool *pool, const ck_pooling *shape, const double *input, double *output);
 
 /* Also the position of the first largest value, ((y*in_w + x)*channels + c), plus image*in_h*in_w*channels when
- * include_batch. 2-D only. NaN never wins here, as in TensorFlow; a window of NaN gives its first position. */
+ * include_batch. 2-D only. Starts from the first element, so here a NaN stays when it comes first, as in TensorFlow. */
 void ck_max_pool_argmax_f32(ck_pool *pool, const ck_pooling *shape, int include_batch, const float *input,
                             float *output, int64_t *argmax);
 
@@ -171,7 +172,7 @@ void ck_max_pool_argmax_f32(ck_pool *pool, const ck_pooling *shape, int include_
 void ck_avg_pool_f32(ck_pool *pool, const ck_pooling *shape, const float *input, float *output);
 void ck_avg_pool_f64(ck_pool *pool, const ck_pooling *shape, const double *input, double *output);
 
-/* ---------------------------------------------------------------------------------------------------- elementwise -- */
+/* --------------------------------------------------------------------------------------------------- elementwise -- */
 
 typedef enum {
   CK_UNARY_RELU, CK_UNARY_RELU6, CK_UNARY_LEAKY_RELU, CK_UNARY_ELU, CK_UNARY_SELU, CK_UNARY_TANH, CK_UNARY_SIGMOID,
@@ -208,8 +209,8 @@ typedef enum {
 } ck_compare;
 
 /* out[dims] = op(a, b), out dense row-major. a_strides and b_strides have `rank` entries, in elements; 0 broadcasts
- * along that dimension. Dimensions that collapse are collapsed inside, so equal shapes, scalars, row vectors and columns
- * all run as plain loops. In place (out == a or out == b) allowed where that operand is dense and not broadcast. */
+ * along that dimension. Dimensions that collapse are collapsed inside, so equal shapes, scalars, row vectors and
+ * columns all run as plain loops. In place (out == a or out == b) allowed where that operand is dense. */
 int ck_binary_f32(ck_pool *pool, ck_binary op, int rank, const long *dims, const long *a_strides,
                   const long *b_strides, const float *a, const float *b, float *out);
 int ck_binary_f64(ck_pool *pool, ck_binary op, int rank, const long *dims, const long *a_strides,
@@ -243,14 +244,14 @@ void ck_bias_add_nchw_f32(ck_pool *pool, long batch, long channels, long inner, 
 void ck_lstm_gates_f32(ck_pool *pool, long batch, long hidden, const float *gates, float forget_bias, const float *c,
                        float *new_c, float *new_h);
 
-/* ---------------------------------------------------------------------------------------------- softmax and losses -- */
+/* -------------------------------------------------------------------------------------------- softmax and losses -- */
 
 /* y = softmax or, with `logarithm`, log softmax of each row of x[rows,columns]; in place allowed. */
 void ck_softmax_f32(ck_pool *pool, long rows, long columns, int logarithm, const float *x, float *y);
 void ck_softmax_f64(ck_pool *pool, long rows, long columns, int logarithm, const double *x, double *y);
 
 /* Per row: loss[rows] = -sum(labels * log_softmax(logits)), backprop[rows,columns] = softmax(logits) - labels.
- * backprop may be NULL. Swift broadcasts beforehand. Zero labels contribute nothing. */
+ * backprop may be NULL. Nothing is broadcast. */
 void ck_softmax_xent_f32(ck_pool *pool, long rows, long columns, const float *logits, const float *labels, float *loss,
                          float *backprop);
 void ck_softmax_xent_f64(ck_pool *pool, long rows, long columns, const double *logits, const double *labels,
@@ -265,7 +266,7 @@ int ck_sparse_softmax_xent_f64(ck_pool *pool, long rows, long columns, const dou
 int ck_l2_loss_f32(ck_pool *pool, long n, const float *x, float *out);
 int ck_l2_loss_f64(ck_pool *pool, long n, const double *x, double *out);
 
-/* -------------------------------------------------------------------------------------------- batch normalisation -- */
+/* ------------------------------------------------------------------------------------------- batch normalisation -- */
 
 /* y = (x - mean)*scale/sqrt(variance + epsilon) + offset over x[outer,channels,inner]: NHWC has inner = 1 and
  * outer = N*H*W, NCHW has outer = N and inner = H*W. scale NULL: 1; offset NULL: 0. In place allowed. */
@@ -287,7 +288,7 @@ int ck_batch_norm_training_f32(ck_pool *pool, long outer, long channels, long in
 void ck_layer_norm_f32(ck_pool *pool, long rows, long columns, const float *x, const float *scale,
                        const float *offset, float epsilon, float *y);
 
-/* ----------------------------------------------------------------------------------------------------- reductions -- */
+/* ---------------------------------------------------------------------------------------------------- reductions -- */
 
 typedef enum {
   CK_REDUCE_SUM, CK_REDUCE_MEAN, /* integers: toward zero */
@@ -312,7 +313,7 @@ void ck_argmax_f64(ck_pool *pool, int smallest, long outer, long reduce, long in
 void ck_argmax_i32(ck_pool *pool, int smallest, long outer, long reduce, long inner, const int32_t *x, int64_t *y);
 void ck_argmax_i64(ck_pool *pool, int smallest, long outer, long reduce, long inner, const int64_t *x, int64_t *y);
 
-/* --------------------------------------------------------------------------------------------------- moving bytes -- */
+/* -------------------------------------------------------------------------------------------------- moving bytes -- */
 
 /* y's dimension i is x's dimension permutation[i]; x has `dims`. element_size is 1, 2, 4, 8 or 16 bytes. */
 int ck_transpose(ck_pool *pool, long element_size, int rank, const long *dims, const int *permutation, const void *x,

@@ -1,0 +1,126 @@
+/* What the kernel sources share: threads, scratch memory, and the table of inner loops that exists once per
+ * instruction set. */
+#ifndef CK_INTERNAL_H
+#define CK_INTERNAL_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "CKernels.h"
+
+/* -------------------------------------------------------------------------------------------------------- threads -- */
+
+/* Into how many pieces to cut `count` independent units of `cost` in all, when a piece should cost at least `least`
+ * (both in simple operations, about 0.1 ns): at most four per thread, 1 without a pool. */
+long ck_pieces(const ck_pool *pool, long count, double cost, double least);
+
+static inline long ck_piece_begin(long count, long pieces, long index) {
+  return count / pieces * index + (index < count % pieces ? index : count % pieces);
+}
+
+/* Calls fn on ranges that cover 0..<count. `cost` as above. The cuts depend on the pool, so fn must give each unit the
+ * same result whatever range it is in. */
+void ck_ranges(ck_pool *pool, long count, double cost, void (*fn)(void *context, long begin, long end), void *context);
+
+/* The calling thread's scratch memory for one purpose, page aligned, valid until the next call with that slot on the
+ * same thread. NULL when memory is lacking. */
+enum { CK_SCRATCH_PACK, CK_SCRATCH_BLOCK, CK_SCRATCH_TAIL, CK_SCRATCH_LAYOUT, CK_SCRATCH_PARTS, CK_SCRATCH_SLOTS };
+void *ck_scratch(int slot, size_t bytes);
+
+static inline long ck_min(long a, long b) { return a < b ? a : b; }
+static inline long ck_max(long a, long b) { return a > b ? a : b; }
+static inline long ck_ceil_div(long a, long b) { return (a + b - 1) / b; }
+
+/* ------------------------------------------------------------------------------------------------- the inner loops -- */
+
+/* One register tile of a matrix product: C[rows, columns] (+)= sum over segments s and k < length of
+ * A[i*lda + segments[s] + k] * B[s*length + k, column]. B's rows are b_row apart and its panels of two vectors b_panel
+ * apart. A plain product has one segment; a convolution has one per filter row. */
+typedef struct {
+  const long *segments;
+  long segment_count, length;
+  long lda, b_row, b_panel, ldc;
+  int accumulate;           /* add to C instead of overwriting it */
+  int finish;               /* last block of the sum: add the bias and apply the activation */
+  ck_activation activation; /* floats only */
+} ck_tile;
+
+/* Tiles of one element type. Tiles are 8, 4, 2 or 1 vectors wide; `rows[v]` is how many rows a tile of 1 << v vectors
+ * may have.
+ * run: `columns` <= vectors * lanes of C; `bias` is NULL or has `columns` elements.
+ * dots: y[rows] = B[rows,k] . x, the rows of B ldb apart.
+ * pack: `columns` columns of op(B) from b, zero filled to `width`, in rows of `width`. */
+#define CK_TILES(T) \
+  struct { \
+    int lanes; \
+    int rows[4]; \
+    void (*run)(const ck_tile *tile, int rows, int log_vectors, long columns, const T *a, const T *b, T *c, \
+                const T *bias); \
+    void (*dots)(long rows, long k, const T *b, long ldb, const T *x, T *y); \
+    void (*pack)(int transpose, long k, long columns, long width, const T *b, long ldb, T *panel); \
+  }
+
+typedef CK_TILES(float) ck_tiles_f32;
+typedef CK_TILES(double) ck_tiles_f64;
+typedef CK_TILES(uint32_t) ck_tiles_i32;
+
+typedef struct {
+  ck_tiles_f32 tile_f32;
+  ck_tiles_f64 tile_f64;
+  ck_tiles_i32 tile_i32;
+} ck_table;
+
+/* The table in use. */
+const ck_table *ck_kernels(void);
+
+extern const ck_table ck_table_portable;
+#if defined(__x86_64__)
+extern const ck_table ck_table_avx2, ck_table_avx512;
+#elif defined(__aarch64__)
+extern const ck_table ck_table_neon;
+#endif
+
+/* ---------------------------------------------------------------------------------------------- products of blocks -- */
+
+/* The right-hand matrix of a product as the tiles read it. Packed: panels of two vectors, each k rows long, the last
+ * one vector wide if that suffices. Plain (`direct`): the caller's row-major matrix, and in `tail` a packed copy of the
+ * columns after the last whole vector. */
+#define CK_RIGHT(T, type) \
+  typedef struct { \
+    const ck_tiles_##type *tiles; \
+    long n, k; \
+    const T *panels; \
+    const T *direct, *tail; \
+    long ldb; \
+  } ck_right_##type; \
+\
+  /* Elements a packed k*n matrix takes. */ \
+  long ck_packed_size_##type(const ck_tiles_##type *tiles, long n, long k); \
+  void ck_pack_panels_##type(ck_pool *pool, const ck_tiles_##type *tiles, int transpose, long n, long k, const T *b, \
+                             long ldb, T *panels); \
+\
+  /* C = activation(A * right + bias) for `groups` groups of `group_rows` rows: row r of group g is at \
+   * a + g*a_group + r*lda and c + g*c_group + r*ldc, and its sum runs over `segment_count` segments of `length`, see \
+   * ck_tile. Columns: the vectors first_vector ..< end_vector. */ \
+  typedef struct { \
+    ck_right_##type right; \
+    const long *segments; \
+    long segment_count, length; \
+    long groups, group_rows, a_group, lda, c_group, ldc; \
+    long first_vector, end_vector; \
+    const T *bias; \
+    ck_activation activation; \
+  } ck_block_##type; \
+  void ck_block_run_##type(const ck_block_##type *block, const T *a, T *c)
+
+CK_RIGHT(float, f32);
+CK_RIGHT(double, f64);
+CK_RIGHT(uint32_t, i32);
+
+const ck_right_f32 *ck_packed_right_f32(const ck_packed_f32 *packed);
+
+/* y[columns,rows] = the transpose of x[rows,columns]; ldx and ldy are row lengths as stored. */
+void ck_transpose_matrix(ck_pool *pool, long element_size, long rows, long columns, const void *x, long ldx, void *y,
+                         long ldy);
+
+#endif
