@@ -1,6 +1,7 @@
 /* Matrix products. B is copied into panels (or read in place when there is too little work to repay that), A is read
  * in place; the register tiles are in tile.isa.h, the order of work in gemm.type.h. */
 #include <stdlib.h>
+#include <string.h>
 
 #include "internal.h"
 

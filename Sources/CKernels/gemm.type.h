@@ -16,13 +16,18 @@ struct X(pack_job) {
   T *panels;
 };
 
+/* A few steps of k across all panels at a time, so that B is read along its rows. */
 static void X(pack_range)(void *context, long begin, long end) {
   const struct X(pack_job) *job = context;
-  const long lanes = job->tiles->lanes;
-  for (long p = begin; p < end; p++) {
-    const long column = p * 2 * lanes, columns = ck_min(2 * lanes, job->n - column);
-    job->tiles->pack(job->transpose, job->k, columns, columns > lanes ? 2 * lanes : lanes,
-                     job->b + column * (job->transpose ? job->ldb : 1), job->ldb, job->panels + column * job->k);
+  const long lanes = job->tiles->lanes, most = job->transpose ? 128 : 8;
+  for (long k = 0; k < job->k; k += most) {
+    const long steps = ck_min(most, job->k - k);
+    for (long p = begin; p < end; p++) {
+      const long column = p * 2 * lanes, columns = ck_min(2 * lanes, job->n - column);
+      const long width = columns > lanes ? 2 * lanes : lanes;
+      const T *b = job->transpose ? job->b + column * job->ldb + k : job->b + k * job->ldb + column;
+      job->tiles->pack(job->transpose, steps, columns, width, b, job->ldb, job->panels + column * job->k + k * width);
+    }
   }
 }
 
@@ -32,11 +37,31 @@ void X(ck_pack_panels)(ck_pool *pool, const X(ck_tiles) *tiles, int transpose, l
   ck_ranges(pool, ck_ceil_div(n, 2 * tiles->lanes), (double)n * k * 2, X(pack_range), &job);
 }
 
+/* Rows at a large power of two from each other fall into the same few sets of the first-level cache, and a tile reads
+ * a dozen of them side by side. */
+static int X(rows_collide)(const X(ck_block) *block) {
+  return block->groups == 1 && block->group_rows > 4 && block->lda * (long)sizeof(T) % 2048 == 0 &&
+         block->end_vector - block->first_vector >= 8;
+}
+
+/* A copy of the block's rows for this pass, at a harmless distance. */
+static const T *X(spread_rows)(const X(ck_block) *block, ck_tile *tile, const T *a) {
+  const long distance = tile->length + 64 / (long)sizeof(T);
+  T *rows = ck_scratch(CK_SCRATCH_ROWS, (size_t)(block->group_rows * distance) * sizeof(T));
+  if (!rows) return a;
+  for (long i = 0; i < block->group_rows; i++)
+    memcpy(rows + i * distance, a + tile->segments[0] + i * block->lda, (size_t)tile->length * sizeof(T));
+  tile->lda = distance;
+  return rows - tile->segments[0];
+}
+
 /* One block of the sums: `tile` says which segments and how long, `b_first` is its first row in the right matrix. */
 static void X(block_pass)(const X(ck_block) *block, ck_tile *tile, const T *a, T *c, long b_first) {
   const X(ck_right) *right = &block->right;
   const X(ck_tiles) *tiles = right->tiles;
   const long lanes = tiles->lanes, whole = right->n / lanes;
+  tile->lda = block->lda;
+  if (tile->segment_count == 1 && X(rows_collide)(block)) a = X(spread_rows)(block, tile, a);
   int log_most = 3;
   while (log_most > 1 && block->group_rows > tiles->rows[log_most]) log_most--;
 
@@ -67,7 +92,7 @@ static void X(block_pass)(const X(ck_block) *block, ck_tile *tile, const T *a, T
       for (long piece = 0; piece < pieces; piece++) {
         const long row = ck_piece_begin(block->group_rows, pieces, piece);
         const long rows = ck_piece_begin(block->group_rows, pieces, piece + 1) - row;
-        tiles->run(tile, (int)rows, log_vectors, columns, a_group + row * block->lda, b, c_group + row * block->ldc,
+        tiles->run(tile, (int)rows, log_vectors, columns, a_group + row * tile->lda, b, c_group + row * block->ldc,
                    bias);
       }
     }
@@ -76,7 +101,7 @@ static void X(block_pass)(const X(ck_block) *block, ck_tile *tile, const T *a, T
 }
 
 void X(ck_block_run)(const X(ck_block) *block, const T *a, T *c) {
-  ck_tile tile = {.lda = block->lda, .ldc = block->ldc, .activation = block->activation};
+  ck_tile tile = {.ldc = block->ldc, .activation = block->activation};
   if (block->length <= X(k_block)) {
     const long together = ck_max(1, X(k_block) / ck_max(1, block->length));
     long first = 0;

@@ -24,7 +24,7 @@ void ck_ranges(ck_pool *pool, long count, double cost, void (*fn)(void *context,
 
 /* The calling thread's scratch memory for one purpose, page aligned, valid until the next call with that slot on the
  * same thread. NULL when memory is lacking. */
-enum { CK_SCRATCH_PACK, CK_SCRATCH_BLOCK, CK_SCRATCH_TAIL, CK_SCRATCH_LAYOUT, CK_SCRATCH_PARTS, CK_SCRATCH_SLOTS };
+enum { CK_SCRATCH_PACK, CK_SCRATCH_BLOCK, CK_SCRATCH_ROWS, CK_SCRATCH_TAIL, CK_SCRATCH_LAYOUT, CK_SCRATCH_PARTS, CK_SCRATCH_SLOTS };
 void *ck_scratch(int slot, size_t bytes);
 
 static inline long ck_min(long a, long b) { return a < b ? a : b; }
