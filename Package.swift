@@ -23,5 +23,11 @@ let package = Package(
     .target(name: "CCore", cSettings: c),
     .target(name: "CheckpointCore", dependencies: ["CCore"], swiftSettings: house),
     .target(name: "ProtoWire", dependencies: ["CheckpointCore"], swiftSettings: house),
+    .target(name: "CKernels", cSettings: c),
+    .target(
+      name: "GraphRuntime", dependencies: ["ProtoWire", "CheckpointCore", "CKernels"], exclude: ["README.md"],
+      swiftSettings: house),
+    .testTarget(
+      name: "GraphRuntimeTests", dependencies: ["GraphRuntime", "ProtoWire", "CheckpointCore"], swiftSettings: house),
   ]
 )
