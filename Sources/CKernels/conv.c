@@ -1,5 +1,5 @@
 /* Convolutions and their gradients, on the tiles of the matrix product; depthwise convolutions are in window.c. */
-#include <string.h>
+#include <stdlib.h>
 
 #include "internal.h"
 
@@ -69,4 +69,26 @@ int ck_conv_backprop_input_f32(ck_pool *pool, const ck_conv *shape, const float 
 int ck_conv_backprop_input_f64(ck_pool *pool, const ck_conv *shape, const double *filter,
                                const double *output_gradient, double *input_gradient) {
   return conv_backprop_f64(pool, shape, filter, output_gradient, input_gradient);
+}
+
+int ck_conv_nchw_f32(ck_pool *pool, const ck_conv *shape, const float *input, const float *filter,
+                     const ck_packed_f32 *packed, const float *bias, ck_activation activation, float *output) {
+  const long in_pixels = shape->in_d * shape->in_h * shape->in_w;
+  const long out_pixels = shape->out_d * shape->out_h * shape->out_w;
+  const long in_count = shape->batch * in_pixels * shape->in_c, out_count = shape->batch * out_pixels * shape->out_c;
+  if (out_count <= 0) return CK_OK;
+  float *nhwc_in = malloc((size_t)ck_max(1, in_count) * sizeof(float));
+  float *nhwc_out = malloc((size_t)out_count * sizeof(float));
+  int status = CK_NO_MEMORY;
+  if (nhwc_in && nhwc_out) {
+    const int swap[3] = {0, 2, 1};
+    const long in_dims[3] = {shape->batch, shape->in_c, in_pixels};
+    const long out_dims[3] = {shape->batch, out_pixels, shape->out_c};
+    status = ck_transpose(pool, sizeof(float), 3, in_dims, swap, input, nhwc_in);
+    if (status == CK_OK) status = ck_conv_f32(pool, shape, nhwc_in, filter, packed, bias, activation, nhwc_out);
+    if (status == CK_OK) status = ck_transpose(pool, sizeof(float), 3, out_dims, swap, nhwc_out, output);
+  }
+  free(nhwc_in);
+  free(nhwc_out);
+  return status;
 }

@@ -125,7 +125,7 @@ static int X(conv_run)(ck_pool *pool, struct X(conv_plan) *p, long tap_width, lo
 /* The right matrix of one convolution: packed into scratch memory, or read in place for a handful of positions. */
 static int X(conv_right)(ck_pool *pool, long positions, long n, long k, const T *filter, long ldb,
                          X(ck_right) *right) {
-  const X(ck_tiles) *tiles = &ck_kernels()->X(tile);
+  const X(ck_tiles) *tiles = ck_kernels()->X(tiles);
   *right = (X(ck_right)){.tiles = tiles, .n = n, .k = k};
   if (positions <= tiles->rows[1] && n % tiles->lanes == 0) {
     right->direct = filter;
@@ -195,7 +195,7 @@ static int X(conv)(ck_pool *pool, const ck_conv *s, const T *input, const T *fil
  * each next position of the phase lies one further. So every phase is a convolution of the output gradient. */
 static int X(conv_backprop)(ck_pool *pool, const ck_conv *s, const T *filter, const T *gradient, T *out) {
   if (s->batch <= 0 || s->in_d <= 0 || s->in_h <= 0 || s->in_w <= 0 || s->in_c <= 0) return CK_OK;
-  const X(ck_tiles) *tiles = &ck_kernels()->X(tile);
+  const X(ck_tiles) *tiles = ck_kernels()->X(tiles);
   const long taps = s->filter_d * s->filter_h * s->filter_w;
   long *table = ck_scratch(CK_SCRATCH_PARTS, (size_t)ck_max(1, taps) * 4 * sizeof(long));
   T *panels = ck_scratch(CK_SCRATCH_PACK, (size_t)X(ck_packed_size)(tiles, s->in_c, ck_max(1, taps * s->out_c)) *

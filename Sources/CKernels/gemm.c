@@ -1,7 +1,6 @@
 /* Matrix products. B is copied into panels (or read in place when there is too little work to repay that), A is read
  * in place; the register tiles are in tile.isa.h, the order of work in gemm.type.h. */
 #include <stdlib.h>
-#include <string.h>
 
 #include "internal.h"
 
@@ -19,7 +18,7 @@
 
 /* Unsigned, so that sums wrap. */
 #define T uint32_t
-#define X(name) name##_i32
+#define X(name) name##_u32
 #include "gemm.type.h"
 #undef T
 #undef X
@@ -36,7 +35,7 @@ int ck_gemm_f64(ck_pool *pool, int transpose_a, int transpose_b, long m, long n,
 
 int ck_gemm_i32(ck_pool *pool, int transpose_a, int transpose_b, long m, long n, long k, const int32_t *a, long lda,
                 const int32_t *b, long ldb, int32_t *c, long ldc) {
-  return gemm_i32(pool, transpose_a, transpose_b, m, n, k, (const uint32_t *)a, lda, (const uint32_t *)b, ldb,
+  return gemm_u32(pool, transpose_a, transpose_b, m, n, k, (const uint32_t *)a, lda, (const uint32_t *)b, ldb,
                   (uint32_t *)c, ldc, NULL, CK_LINEAR);
 }
 
@@ -52,7 +51,7 @@ int ck_gemm_batched_f64(ck_pool *pool, int transpose_a, int transpose_b, long ba
 
 int ck_gemm_batched_i32(ck_pool *pool, int transpose_a, int transpose_b, long batch, long m, long n, long k,
                         const int32_t *a, const long *a_offsets, const int32_t *b, const long *b_offsets, int32_t *c) {
-  return gemm_batched_i32(pool, transpose_a, transpose_b, batch, m, n, k, (const uint32_t *)a, a_offsets,
+  return gemm_batched_u32(pool, transpose_a, transpose_b, batch, m, n, k, (const uint32_t *)a, a_offsets,
                           (const uint32_t *)b, b_offsets, (uint32_t *)c);
 }
 
@@ -62,7 +61,7 @@ struct ck_packed_f32 {
 
 ck_packed_f32 *ck_pack_f32(ck_pool *pool, int transpose_b, long n, long k, const float *b, long ldb) {
   enum { alignment = 64 };
-  const ck_tiles_f32 *tiles = &ck_kernels()->tile_f32;
+  const ck_tiles_f32 *tiles = ck_kernels()->tiles_f32;
   const size_t bytes = (size_t)ck_packed_size_f32(tiles, n, k) * sizeof(float);
   ck_packed_f32 *packed = malloc(sizeof *packed);
   float *panels = aligned_alloc(alignment, bytes / alignment * alignment + alignment);

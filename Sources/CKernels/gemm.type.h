@@ -198,7 +198,7 @@ static void X(dots_range)(void *context, long begin, long end) {
  * (step = ldc: bias[0]). */
 static void X(dots_run)(ck_pool *pool, long rows, long k, const T *b, long ldb, const T *x, T *y, long step,
                         const T *bias, ck_activation activation) {
-  const X(ck_tiles) *tiles = &ck_kernels()->X(tile);
+  const X(ck_tiles) *tiles = ck_kernels()->X(tiles);
   struct X(dots_job) job = {tiles, k, ldb, step, b, x, bias, activation, y};
   ck_ranges(pool, rows, (double)rows * (k + 8) / tiles->lanes * 2, X(dots_range), &job);
 }
@@ -216,7 +216,7 @@ static int X(gemm)(ck_pool *pool, int transpose_a, int transpose_b, long m, long
                    const T *b, long ldb, T *c, long ldc, const T *bias, ck_activation activation) {
   enum { most_packed = 1 << 24 };
   if (m <= 0 || n <= 0) return CK_OK;
-  const X(ck_tiles) *tiles = &ck_kernels()->X(tile);
+  const X(ck_tiles) *tiles = ck_kernels()->X(tiles);
   if (m == 1 && transpose_b) {
     const T *x = X(contiguous)(CK_SCRATCH_LAYOUT, k, a, transpose_a ? lda : 1);
     if (!x && k > 0) return CK_NO_MEMORY;

@@ -3,8 +3,11 @@
 #ifndef CK_INTERNAL_H
 #define CK_INTERNAL_H
 
+#include <float.h>
+#include <math.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 #include "CKernels.h"
 
@@ -62,12 +65,61 @@ typedef struct {
 
 typedef CK_TILES(float) ck_tiles_f32;
 typedef CK_TILES(double) ck_tiles_f64;
-typedef CK_TILES(uint32_t) ck_tiles_i32;
+typedef CK_TILES(uint32_t) ck_tiles_u32;
+
+/* Loops over arrays of one element type; NULL where the type has no such operation or the loop is not worth having
+ * once per instruction set.
+ * binary, compare: an operand whose step is 0 is one value, at most one of them.
+ * reduce: acc[j] = acc[j] op x[i*stride + j] for i < rows in order, j < width; `shift` is NULL.
+ * reduce_squares: acc[j] += (x - shift[j])^2.
+ * affine: activation((x - mean)*scale + offset), elementwise; scale NULL: activation(x + offset).
+ * exp_shifted: exp(x - shift). lstm: see ck_lstm_gates_f32, one row. */
+#define CK_ARITHMETIC(T) \
+  struct { \
+    void (*unary[CK_UNARY_COUNT])(long n, const T *x, T *y, T alpha); \
+    void (*binary[CK_BINARY_COUNT])(long n, const T *a, int a_step, const T *b, int b_step, T *out); \
+    void (*compare[CK_COMPARE_COUNT])(long n, const T *a, int a_step, const T *b, int b_step, uint8_t *out); \
+    void (*reduce[CK_REDUCE_COUNT])(long rows, long width, long stride, const T *x, const T *shift, T *acc); \
+    void (*reduce_squares)(long rows, long width, long stride, const T *x, const T *shift, T *acc); \
+    void (*affine)(long n, const T *x, const T *mean, const T *scale, const T *offset, ck_activation activation, T *y); \
+    void (*affine_scalar)(long n, const T *x, T mean, T scale, T offset, ck_activation activation, T *y); \
+    void (*exp_shifted)(long n, const T *x, T shift, T *y); \
+    void (*lstm)(long n, const T *gates, T forget_bias, const T *c, T *new_c, T *new_h); \
+  }
+
+typedef CK_ARITHMETIC(float) ck_arithmetic_f32;
+typedef CK_ARITHMETIC(double) ck_arithmetic_f64;
+typedef CK_ARITHMETIC(int32_t) ck_arithmetic_i32;
+typedef CK_ARITHMETIC(int64_t) ck_arithmetic_i64;
+
+/* The part of a sliding window that lies inside the input: d*h*w elements, x_d, x_h, x_w apart in the input and
+ * filter_d, filter_h, filter_w in a filter; x_pixel leads to the next output's window. */
+typedef struct {
+  long d, h, w, x_d, x_h, x_w, filter_d, filter_h, filter_w, x_pixel;
+} ck_window;
+
+/* `pixels` neighbouring outputs of `channels` each, y dense. */
+#define CK_WINDOWS(T) \
+  struct { \
+    void (*max)(const ck_window *window, long pixels, long channels, const T *x, T *y); \
+    void (*mean)(const ck_window *window, long pixels, long channels, const T *x, T *y); \
+    void (*depthwise)(const ck_window *window, long pixels, long channels, const T *x, const T *filter, \
+                      const T *bias, ck_activation activation, T *y); \
+  }
+
+typedef CK_WINDOWS(float) ck_windows_f32;
+typedef CK_WINDOWS(double) ck_windows_f64;
 
 typedef struct {
-  ck_tiles_f32 tile_f32;
-  ck_tiles_f64 tile_f64;
-  ck_tiles_i32 tile_i32;
+  const ck_tiles_f32 *tiles_f32;
+  const ck_tiles_f64 *tiles_f64;
+  const ck_tiles_u32 *tiles_u32;
+  const ck_arithmetic_f32 *arithmetic_f32;
+  const ck_arithmetic_f64 *arithmetic_f64;
+  const ck_arithmetic_i32 *arithmetic_i32;
+  const ck_arithmetic_i64 *arithmetic_i64;
+  const ck_windows_f32 *windows_f32;
+  const ck_windows_f64 *windows_f64;
 } ck_table;
 
 /* The table in use. */
@@ -115,7 +167,10 @@ extern const ck_table ck_table_neon;
 
 CK_RIGHT(float, f32);
 CK_RIGHT(double, f64);
-CK_RIGHT(uint32_t, i32);
+CK_RIGHT(uint32_t, u32);
+
+/* Sum of (x - shift[inner])^2, in the order of the other reductions. */
+int ck_squares_f32(ck_pool *pool, long outer, long reduce, long inner, const float *x, const float *shift, float *y);
 
 const ck_right_f32 *ck_packed_right_f32(const ck_packed_f32 *packed);
 

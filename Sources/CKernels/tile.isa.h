@@ -1,20 +1,8 @@
 /* Register tiles of the matrix product, for one element type T and one instruction set.
- * Takes T, NAME(x), VECTOR_BYTES, ACCUMULATORS (vector registers that a tile may use for sums) and IS_FLOAT. */
-
-enum { NAME(lanes) = VECTOR_BYTES / sizeof(T) };
-typedef T NAME(vector) __attribute__((vector_size(VECTOR_BYTES)));
-
-/* `aligned(…)`: matrices need only be aligned as their elements are. */
-typedef T NAME(loose) __attribute__((vector_size(VECTOR_BYTES), aligned(sizeof(T))));
-
-static inline __attribute__((always_inline)) NAME(vector) NAME(load)(const T *p) {
-  return *(const NAME(loose) *)p;
-}
-
-static inline __attribute__((always_inline)) void NAME(store)(T *p, NAME(vector) v) { *(NAME(loose) *)p = v; }
+ * Takes T, NAME(x), TYPED(x), VECTOR_BYTES, ACCUMULATORS (registers that a tile may use for sums) and IS_FLOAT. */
 
 #if IS_FLOAT
-static inline __attribute__((always_inline)) NAME(vector) NAME(activate)(NAME(vector) x, ck_activation activation) {
+INLINE NAME(vector) NAME(activate)(NAME(vector) x, ck_activation activation) {
   if (activation == CK_LINEAR) return x;
   typedef __typeof__(x < x) mask;
   mask kept = ~(x < 0);
@@ -25,15 +13,14 @@ static inline __attribute__((always_inline)) NAME(vector) NAME(activate)(NAME(ve
   return (NAME(vector))(((mask)six & above) | ((mask)x & ~above));
 }
 #else
-static inline __attribute__((always_inline)) NAME(vector) NAME(activate)(NAME(vector) x, ck_activation activation) {
+INLINE NAME(vector) NAME(activate)(NAME(vector) x, ck_activation activation) {
   (void)activation;
   return x;
 }
 #endif
 
-static inline __attribute__((always_inline)) void NAME(tile)(int R, int V, const ck_tile *tile, long columns,
-                                                             const T *restrict a, const T *restrict b,
-                                                             T *restrict c, const T *bias) {
+INLINE void NAME(tile)(int R, int V, const ck_tile *tile, long columns, const T *restrict a, const T *restrict b,
+                       T *restrict c, const T *bias) {
   enum { lanes = NAME(lanes) };
   NAME(vector) sum[R * V];
 #pragma clang loop unroll(full)
@@ -136,7 +123,7 @@ static void NAME(tile1)(TILE_PARAMETERS) {
 }
 
 /* y[rows] = B . x with B's rows ldb apart, `rows` any number: 4 rows at a time, each in two interleaved vectors. */
-static inline __attribute__((always_inline)) T NAME(lane_sum)(NAME(vector) v) {
+INLINE T NAME(lane_sum)(NAME(vector) v) {
   T lane[NAME(lanes)];
   NAME(store)(lane, v);
 #pragma clang loop unroll(full)
@@ -147,8 +134,7 @@ static inline __attribute__((always_inline)) T NAME(lane_sum)(NAME(vector) v) {
   return lane[0];
 }
 
-static inline __attribute__((always_inline)) void NAME(dots_n)(int R, long k, const T *restrict b, long ldb,
-                                                               const T *restrict x, T *restrict y) {
+INLINE void NAME(dots_n)(int R, long k, const T *restrict b, long ldb, const T *restrict x, T *restrict y) {
   enum { lanes = NAME(lanes) };
   NAME(vector) even[R], odd[R];
 #pragma clang loop unroll(full)
@@ -195,14 +181,24 @@ static void NAME(pack)(int transpose, long k, long columns, long width, const T 
     }
     return;
   }
-  /* 16 steps of k at a time: one cache line of each of B's rows. */
-  for (long i = 0; i < k; i += 16) {
-    const long steps = ck_min(16, k - i);
-    for (long j = 0; j < columns; j++)
-      for (long s = 0; s < steps; s++) panel[(i + s) * width + j] = b[j * ldb + i + s];
-    for (long s = 0; s < steps; s++)
-      for (long j = columns; j < width; j++) panel[(i + s) * width + j] = 0;
-  }
+  /* 4 by 4 elements at a time, then what is left at the edges. */
+  typedef T quad __attribute__((vector_size(4 * sizeof(T)), aligned(sizeof(T))));
+  const long k4 = k / 4 * 4, columns4 = columns / 4 * 4;
+  for (long i = 0; i < k4; i += 4)
+    for (long j = 0; j < columns4; j += 4) {
+      const T *from = b + j * ldb + i;
+      const quad p = *(const quad *)from, q = *(const quad *)(from + ldb), r = *(const quad *)(from + 2 * ldb),
+                 s = *(const quad *)(from + 3 * ldb);
+      const quad pq = __builtin_shufflevector(p, q, 0, 4, 1, 5), pq2 = __builtin_shufflevector(p, q, 2, 6, 3, 7);
+      const quad rs = __builtin_shufflevector(r, s, 0, 4, 1, 5), rs2 = __builtin_shufflevector(r, s, 2, 6, 3, 7);
+      T *to = panel + i * width + j;
+      *(quad *)to = __builtin_shufflevector(pq, rs, 0, 1, 4, 5);
+      *(quad *)(to + width) = __builtin_shufflevector(pq, rs, 2, 3, 6, 7);
+      *(quad *)(to + 2 * width) = __builtin_shufflevector(pq2, rs2, 0, 1, 4, 5);
+      *(quad *)(to + 3 * width) = __builtin_shufflevector(pq2, rs2, 2, 3, 6, 7);
+    }
+  for (long i = 0; i < k; i++)
+    for (long j = i < k4 ? columns4 : 0; j < width; j++) panel[i * width + j] = j < columns ? b[j * ldb + i] : 0;
 }
 
 static void NAME(run)(const ck_tile *tile, int rows, int log_vectors, long columns, const T *a, const T *b, T *c,
@@ -215,6 +211,14 @@ static void NAME(run)(const ck_tile *tile, int rows, int log_vectors, long colum
   }
 }
 
+
+static const TYPED(ck_tiles) NAME(tiles) = {
+    .lanes = NAME(lanes),
+    .rows = {ACCUMULATORS >= 24 ? 14 : 12, ACCUMULATORS / 2, ACCUMULATORS / 4, ACCUMULATORS / 8},
+    .run = NAME(run),
+    .dots = NAME(dots),
+    .pack = NAME(pack),
+};
 
 #undef TILE_CASE
 #undef TILE_PARAMETERS
