@@ -11,7 +11,7 @@ static double digamma(double x) {
   if (x == 0) return copysign(INFINITY, -x);
   if (x < 0) {
     if (x == floor(x)) return NAN;
-    return digamma(1 - x) - pi / tan(pi * x);
+    return digamma(1 - x) - pi / tan(pi * (x - rint(x)));
   }
   double shifted = 0;
   for (; x < 10; x++) shifted -= 1 / x;
