@@ -92,17 +92,21 @@ typedef CK_ARITHMETIC(double) ck_arithmetic_f64;
 typedef CK_ARITHMETIC(int32_t) ck_arithmetic_i32;
 typedef CK_ARITHMETIC(int64_t) ck_arithmetic_i64;
 
-/* The part of a sliding window that lies inside the input: d*h*w elements, x_d, x_h, x_w apart in the input and
- * filter_d, filter_h, filter_w in a filter; x_pixel leads to the next output's window. */
+/* The part of a filter that lies inside the input: h*w taps, x_h and x_w apart in the input, filter_h and filter_w in
+ * the filter; x_pixel leads to the next output's window. */
 typedef struct {
-  long d, h, w, x_d, x_h, x_w, filter_d, filter_h, filter_w, x_pixel;
+  long h, w, x_h, x_w, filter_h, filter_w, x_pixel;
 } ck_window;
 
-/* `pixels` neighbouring outputs of `channels` each, y dense. */
+/* max_row, sum_row: acc = x for the first row (NaN: the lowest value), then acc = max(acc, x) or acc + x.
+ * max_columns, mean_columns: y[pixels,channels], from `taps` neighbouring pixels each, x_pixel further for the next.
+ * depthwise: `pixels` neighbouring outputs of `channels` each. */
 #define CK_WINDOWS(T) \
   struct { \
-    void (*max)(const ck_window *window, long pixels, long channels, const T *x, T *y); \
-    void (*mean)(const ck_window *window, long pixels, long channels, const T *x, T *y); \
+    void (*max_row)(long n, const T *x, int first, T *acc); \
+    void (*sum_row)(long n, const T *x, int first, T *acc); \
+    void (*max_columns)(long pixels, long x_pixel, long taps, long channels, T divisor, const T *x, T *y); \
+    void (*mean_columns)(long pixels, long x_pixel, long taps, long channels, T divisor, const T *x, T *y); \
     void (*depthwise)(const ck_window *window, long pixels, long channels, const T *x, const T *filter, \
                       const T *bias, ck_activation activation, T *y); \
   }

@@ -23,9 +23,12 @@ static void X(reduce_rows)(const struct X(reduce_job) *job, long rows, const T *
   for (long i = 0; i < width; i++) wide[i] = job->start;
   if (job->shift)
     for (long i = 0; i < width; i++) wide_shift[i] = job->shift[i % inner];
-  job->rows(groups, width, width, x, job->shift ? wide_shift : NULL, wide);
-  job->combine(beside, inner, inner, wide, NULL, acc);
-  job->rows(rows - groups * beside, inner, inner, x + groups * width, job->shift, acc);
+  const T *shift = job->shift ? wide_shift : NULL;
+  job->rows(groups, width, width, x, shift, wide);
+  job->rows(1, (rows - groups * beside) * inner, 0, x + groups * width, shift, wide);
+  for (long left = beside; left > 1; left -= left / 2)
+    job->combine(1, left / 2 * inner, 0, wide + (left - left / 2) * inner, NULL, wide);
+  job->combine(1, inner, 0, wide, NULL, acc);
 }
 
 static void X(reduce_finish)(const struct X(reduce_job) *job, T *y) {

@@ -1,19 +1,14 @@
 /* Softmax and losses of one element type. Takes T, X(name) = name_f32 and so on, TABLE: its loops, LOG. */
 
-/* The op of all elements of a row: interleaved in 64 lanes, then in order. */
+/* The op of all elements of a row: interleaved in 64 lanes, which are then folded in halves. */
 static T X(row_reduce)(void (*rows)(long, long, long, const T *, const T *, T *), long n, const T *x, T start) {
   enum { width = 64 };
-  T acc = start;
-  if (n >= 2 * width) {
-    T wide[width];
-    for (int i = 0; i < width; i++) wide[i] = start;
-    rows(n / width, width, width, x, NULL, wide);
-    rows(width, 1, 1, wide, NULL, &acc);
-    x += n / width * width;
-    n %= width;
-  }
-  rows(n, 1, 1, x, NULL, &acc);
-  return acc;
+  T wide[width];
+  for (int i = 0; i < width; i++) wide[i] = start;
+  rows(n / width, width, width, x, NULL, wide);
+  rows(1, n % width, 0, x + n / width * width, NULL, wide);
+  for (long half = width / 2; half > 0; half /= 2) rows(1, half, 0, wide + half, NULL, wide);
+  return wide[0];
 }
 
 struct X(softmax_job) {

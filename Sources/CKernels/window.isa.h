@@ -1,76 +1,55 @@
 /* Windows that slide over pixels of many channels: pooling and depthwise convolution. Takes what vector.isa.h made,
- * LOWEST, and NAME(activate) of tile.isa.h.
- * Each function makes `pixels` neighbouring outputs of `channels` each; see ck_window for where the elements lie. */
+ * LOWEST, and NAME(activate) of tile.isa.h. */
+
+/* Rows of windows, combined before the columns are: rows are long and lie in order, columns are short. */
+static void NAME(max_row)(long n, const T *x, int first, T *acc) {
+  if (first) {
+#pragma clang loop vectorize(assume_safety)
+    for (long i = 0; i < n; i++) acc[i] = x[i] > LOWEST ? x[i] : LOWEST;
+  } else {
+#pragma clang loop vectorize(assume_safety)
+    for (long i = 0; i < n; i++) acc[i] = x[i] > acc[i] ? x[i] : acc[i];
+  }
+}
+
+static void NAME(sum_row)(long n, const T *x, int first, T *acc) {
+  if (first) memcpy(acc, x, n * sizeof(T));
+  else NAME(add)(n, acc, 1, x, 1, acc);
+}
+
+/* `pixels` outputs, each the largest (the sum, divided) of `taps` pixels in a row. */
+#define COLUMNS(name, start, vector_step, step, divided) \
+  static void NAME(name)(long pixels, long x_pixel, long taps, long channels, T divisor, const T *x, T *y) { \
+    enum { lanes = NAME(lanes) }; \
+    (void)divisor; \
+    for (long p = 0; p < pixels; p++, x += x_pixel, y += channels) { \
+      long c = 0; \
+      for (; c + lanes <= channels; c += lanes) { \
+        NAME(vector) a = (NAME(vector)){} + (start); \
+        for (long t = 0; t < taps; t++) { \
+          const NAME(vector) v = NAME(load)(x + t * channels + c); \
+          a = vector_step; \
+        } \
+        NAME(store)(y + c, divided); \
+      } \
+      for (; c < channels; c++) { \
+        T a = start; \
+        for (long t = 0; t < taps; t++) { \
+          const T v = x[t * channels + c]; \
+          a = step; \
+        } \
+        y[c] = divided; \
+      } \
+    } \
+  }
+
+COLUMNS(max_columns, LOWEST, NAME(choose)(v > a, v, a), v > a ? v : a, a)
+COLUMNS(mean_columns, 0, a + v, a + v, a / divisor)
 
 #define FOR_WINDOW(offset, filter_offset) \
-  for (long d = 0; d < window->d; d++) \
-    for (long h = 0; h < window->h; h++) \
-      for (long w = 0, offset = d * window->x_d + h * window->x_h, \
-                filter_offset = d * window->filter_d + h * window->filter_h; \
-           w < window->w; w++, offset += window->x_w, filter_offset += window->filter_w)
-
-/* One pixel and V vectors, or `columns` < lanes of one vector. */
-INLINE void NAME(max_vectors)(int V, const ck_window *window, const T *x, T *y) {
-  enum { lanes = NAME(lanes) };
-  NAME(vector) most[V];
-  for (int i = 0; i < V; i++) most[i] = (NAME(vector)){} + LOWEST;
-  FOR_WINDOW(offset, unused) {
-    (void)unused;
-    for (int i = 0; i < V; i++) {
-      const NAME(vector) v = NAME(load)(x + offset + i * lanes);
-      most[i] = NAME(choose)(v > most[i], v, most[i]);
-    }
-  }
-  for (int i = 0; i < V; i++) NAME(store)(y + i * lanes, most[i]);
-}
-
-INLINE void NAME(mean_vectors)(int V, const ck_window *window, const T *x, T *y) {
-  enum { lanes = NAME(lanes) };
-  NAME(vector) sum[V];
-  for (int i = 0; i < V; i++) sum[i] = (NAME(vector)){};
-  FOR_WINDOW(offset, unused) {
-    (void)unused;
-    for (int i = 0; i < V; i++) sum[i] += NAME(load)(x + offset + i * lanes);
-  }
-  const T count = (T)(window->d * window->h * window->w);
-  for (int i = 0; i < V; i++) NAME(store)(y + i * lanes, sum[i] / count);
-}
-
-INLINE void NAME(max_pixel)(const ck_window *window, long channels, const T *x, T *y) {
-  enum { lanes = NAME(lanes) };
-  long c = 0;
-  for (; c + 4 * lanes <= channels; c += 4 * lanes) NAME(max_vectors)(4, window, x + c, y + c);
-  for (; c + lanes <= channels; c += lanes) NAME(max_vectors)(1, window, x + c, y + c);
-  if (c == channels) return;
-  for (long j = c; j < channels; j++) y[j] = LOWEST;
-  FOR_WINDOW(offset, unused) {
-    (void)unused;
-    for (long j = c; j < channels; j++) y[j] = x[offset + j] > y[j] ? x[offset + j] : y[j];
-  }
-}
-
-INLINE void NAME(mean_pixel)(const ck_window *window, long channels, const T *x, T *y) {
-  enum { lanes = NAME(lanes) };
-  long c = 0;
-  for (; c + 4 * lanes <= channels; c += 4 * lanes) NAME(mean_vectors)(4, window, x + c, y + c);
-  for (; c + lanes <= channels; c += lanes) NAME(mean_vectors)(1, window, x + c, y + c);
-  if (c == channels) return;
-  for (long j = c; j < channels; j++) y[j] = 0;
-  FOR_WINDOW(offset, unused) {
-    (void)unused;
-    for (long j = c; j < channels; j++) y[j] += x[offset + j];
-  }
-  const T count = (T)(window->d * window->h * window->w);
-  for (long j = c; j < channels; j++) y[j] /= count;
-}
-
-static void NAME(max_window)(const ck_window *window, long pixels, long channels, const T *x, T *y) {
-  for (long p = 0; p < pixels; p++) NAME(max_pixel)(window, channels, x + p * window->x_pixel, y + p * channels);
-}
-
-static void NAME(mean_window)(const ck_window *window, long pixels, long channels, const T *x, T *y) {
-  for (long p = 0; p < pixels; p++) NAME(mean_pixel)(window, channels, x + p * window->x_pixel, y + p * channels);
-}
+  for (long h = 0; h < window->h; h++) \
+    for (long w = 0, offset = h * window->x_h, filter_offset = h * window->filter_h; w < window->w; \
+         w++, offset += window->x_w, filter_offset += window->filter_w)
 
 /* P pixels and V vectors share the loads of the filter. */
 INLINE void NAME(depthwise_vectors)(int P, int V, const ck_window *window, long channels, const T *x, const T *filter,
@@ -124,9 +103,12 @@ static void NAME(depthwise_window)(const ck_window *window, long pixels, long ch
 }
 
 static const TYPED(ck_windows) NAME(windows) = {
-    .max = NAME(max_window),
-    .mean = NAME(mean_window),
+    .max_row = NAME(max_row),
+    .sum_row = NAME(sum_row),
+    .max_columns = NAME(max_columns),
+    .mean_columns = NAME(mean_columns),
     .depthwise = NAME(depthwise_window),
 };
 
+#undef COLUMNS
 #undef FOR_WINDOW

@@ -160,17 +160,18 @@ typedef struct {
 
 /* Largest value of each window, starting from the lowest finite value: as in TensorFlow a NaN is passed over, and -inf
  * or a window wholly in the padding gives the lowest finite value. */
-void ck_max_pool_f32(ck_pool *pool, const ck_pooling *shape, const float *input, float *output);
-void ck_max_pool_f64(ck_pool *pool, const ck_pooling *shape, const double *input, double *output);
+int ck_max_pool_f32(ck_pool *pool, const ck_pooling *shape, const float *input, float *output);
+int ck_max_pool_f64(ck_pool *pool, const ck_pooling *shape, const double *input, double *output);
 
 /* Also the position of the first largest value, ((y*in_w + x)*channels + c), plus image*in_h*in_w*channels when
  * include_batch. 2-D only. Starts from the first element, so here a NaN stays when it comes first, as in TensorFlow. */
 void ck_max_pool_argmax_f32(ck_pool *pool, const ck_pooling *shape, int include_batch, const float *input,
                             float *output, int64_t *argmax);
 
-/* Mean of the window's elements inside the input (padding does not count). Sums in rising (d,h,w) order. */
-void ck_avg_pool_f32(ck_pool *pool, const ck_pooling *shape, const float *input, float *output);
-void ck_avg_pool_f64(ck_pool *pool, const ck_pooling *shape, const double *input, double *output);
+/* Mean of the window's elements inside the input (padding does not count). Each sum takes the rows first, in
+ * rising (d,h) order, then the columns. */
+int ck_avg_pool_f32(ck_pool *pool, const ck_pooling *shape, const float *input, float *output);
+int ck_avg_pool_f64(ck_pool *pool, const ck_pooling *shape, const double *input, double *output);
 
 /* --------------------------------------------------------------------------------------------------- elementwise -- */
 
