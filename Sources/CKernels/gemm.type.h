@@ -171,6 +171,12 @@ static void X(product_run)(ck_pool *pool, long m, const X(ck_right) *right, cons
   ck_parallel(pool, product.row_pieces * product.vector_pieces, X(product_piece), &product);
 }
 
+static T X(finished)(T sum, const T *bias, ck_activation activation) {
+  if (bias) sum += *bias;
+  if (activation != CK_LINEAR && sum < 0) sum = 0;
+  return activation == CK_RELU6 && sum > 6 ? 6 : sum;
+}
+
 struct X(dots_job) {
   const X(ck_tiles) *tiles;
   long k, ldb, step;
@@ -185,12 +191,29 @@ static void X(dots_range)(void *context, long begin, long end) {
   for (long i = begin; i < end; i += 256) {
     const long count = ck_min(256, end - i);
     job->tiles->dots(count, job->k, job->b + i * job->ldb, job->ldb, job->x, part);
-    for (long j = 0; j < count; j++) {
-      T sum = part[j] + (job->bias ? job->bias[job->step ? 0 : i + j] : 0);
-      if (job->activation != CK_LINEAR && sum < 0) sum = 0;
-      if (job->activation == CK_RELU6 && sum > 6) sum = 6;
-      job->y[(i + j) * (job->step ? job->step : 1)] = sum;
-    }
+    for (long j = 0; j < count; j++)
+      job->y[(i + j) * (job->step ? job->step : 1)] =
+          X(finished)(part[j], job->bias ? job->bias + (job->step ? 0 : i + j) : NULL, job->activation);
+  }
+}
+
+/* One row of A against a row-major B, in blocks of k as the tiles have them. */
+static void X(gemv_range)(void *context, long begin, long end) {
+  enum { most = 2048 };
+  const struct X(dots_job) *job = context;
+  T sum[most];
+  for (long j = begin, n; j < end; j += n) {
+    n = ck_min(most, end - j);
+    long k = 0;
+    do {
+      const long steps = ck_min(X(k_block), job->k - k);
+      memset(sum, 0, n * sizeof(T));
+      job->tiles->gemv(n, steps, job->x + k, job->b + k * job->ldb + j, job->ldb, sum);
+      for (long i = 0; i < n; i++) job->y[j + i] = k > 0 ? sum[i] + job->y[j + i] : sum[i];
+      k += steps;
+    } while (k < job->k);
+    for (long i = 0; i < n; i++)
+      job->y[j + i] = X(finished)(job->y[j + i], job->bias ? job->bias + j + i : NULL, job->activation);
   }
 }
 
@@ -221,6 +244,13 @@ static int X(gemm)(ck_pool *pool, int transpose_a, int transpose_b, long m, long
     const T *x = X(contiguous)(CK_SCRATCH_LAYOUT, k, a, transpose_a ? lda : 1);
     if (!x && k > 0) return CK_NO_MEMORY;
     X(dots_run)(pool, n, k, b, ldb, x, c, 0, bias, activation);
+    return CK_OK;
+  }
+  if (m == 1 && k > 0) {
+    struct X(dots_job) job = {.tiles = tiles, .k = k, .ldb = ldb, .b = b, .bias = bias, .activation = activation,
+                              .x = X(contiguous)(CK_SCRATCH_LAYOUT, k, a, transpose_a ? lda : 1), .y = c};
+    if (!job.x) return CK_NO_MEMORY;
+    ck_ranges(pool, n, (double)n * (k + 8) / tiles->lanes * 2, X(gemv_range), &job);
     return CK_OK;
   }
   if (n == 1 && !transpose_a) {

@@ -52,6 +52,7 @@ typedef struct {
  * may have.
  * run: `columns` <= vectors * lanes of C; `bias` is NULL or has `columns` elements.
  * dots: y[rows] = B[rows,k] . x, the rows of B ldb apart.
+ * gemv: sum[n] += x[k] . B[k,n], likewise.
  * pack: `columns` columns of op(B) from b, zero filled to `width`, in rows of `width`. */
 #define CK_TILES(T) \
   struct { \
@@ -60,6 +61,7 @@ typedef struct {
     void (*run)(const ck_tile *tile, int rows, int log_vectors, long columns, const T *a, const T *b, T *c, \
                 const T *bias); \
     void (*dots)(long rows, long k, const T *b, long ldb, const T *x, T *y); \
+    void (*gemv)(long n, long k, const T *x, const T *b, long ldb, T *sum); \
     void (*pack)(int transpose, long k, long columns, long width, const T *b, long ldb, T *panel); \
   }
 

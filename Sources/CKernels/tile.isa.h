@@ -165,6 +165,25 @@ static void NAME(dots)(long rows, long k, const T *b, long ldb, const T *x, T *y
   for (; i < rows; i++) NAME(dots_n)(1, k, b + i * ldb, ldb, x, y + i);
 }
 
+/* sum[n] += x[k] * B[k,n], the rows of B ldb apart: eight rows stream through at a time, each sum in rising k. */
+static void NAME(gemv)(long n, long k, const T *restrict x, const T *restrict b, long ldb, T *restrict sum) {
+  enum { lanes = NAME(lanes) };
+  long i = 0;
+  for (; i + 8 <= k; i += 8, b += 8 * ldb) {
+    long j = 0;
+    for (; j + lanes <= n; j += lanes) {
+      NAME(vector) v = NAME(load)(sum + j);
+#pragma clang loop unroll(full)
+      for (int r = 0; r < 8; r++) v += x[i + r] * NAME(load)(b + r * ldb + j);
+      NAME(store)(sum + j, v);
+    }
+    for (; j < n; j++)
+      for (int r = 0; r < 8; r++) sum[j] += x[i + r] * b[r * ldb + j];
+  }
+  for (; i < k; i++, b += ldb)
+    for (long j = 0; j < n; j++) sum[j] += x[i] * b[j];
+}
+
 static void NAME(pack)(int transpose, long k, long columns, long width, const T *restrict b, long ldb,
                        T *restrict panel) {
   if (!transpose && columns == width) {
@@ -217,6 +236,7 @@ static const TYPED(ck_tiles) NAME(tiles) = {
     .rows = {ACCUMULATORS >= 24 ? 14 : 12, ACCUMULATORS / 2, ACCUMULATORS / 4, ACCUMULATORS / 8},
     .run = NAME(run),
     .dots = NAME(dots),
+    .gemv = NAME(gemv),
     .pack = NAME(pack),
 };
 
