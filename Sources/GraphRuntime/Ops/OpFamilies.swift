@@ -2,5 +2,6 @@
 enum OpFamilies {
   static let all: [[Op]] = [
     ControlOps.table,
+    NNOps.table,
   ]
 }
