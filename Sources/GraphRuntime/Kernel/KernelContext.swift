@@ -9,6 +9,8 @@ package struct KernelContext {
   var outputs: [Value?] = []
   /// The node's number in the program.
   var node = 0
+  /// Nodes executed so far, in this function and those around it.
+  var spent = 0
   /// Functions around this one.
   var depth = 0
   package let run: RunState
@@ -30,6 +32,15 @@ extension KernelContext {
   /// An input as a kernel sees it: a reference to a variable is read.
   package func read(_ i: Int) throws(CheckpointError) -> Value {
     let value = try value(i)
+    guard case .reference(let variable) = value else { return value }
+    return try variable.read()
+  }
+
+  /// An input moved out of the context, so that what is made of it may overwrite it; a reference to a variable is read.
+  package mutating func take(_ i: Int) throws(CheckpointError) -> Value {
+    guard i < inputs.count, let value = inputs[i].take() else {
+      throw CheckpointError(.corrupt, "input \(i) is missing")
+    }
     guard case .reference(let variable) = value else { return value }
     return try variable.read()
   }
@@ -165,6 +176,23 @@ extension DenseTensor {
   }
 }
 
+extension DenseTensor {
+  /// Whether `body` holds for every element.
+  package func allSatisfy<T: Element>(_ type: T.Type, _ body: (T) -> Bool) -> Bool {
+    let elements = elements(T.self)
+    for i in elements.indices where !body(elements[i]) { return false }
+    return true
+  }
+
+  /// Up to `count` elements from the front.
+  package func first<T: Element>(_ count: Int, _ type: T.Type) -> [T] {
+    let elements = elements(T.self)
+    var list: [T] = []
+    for i in 0..<min(max(count, 0), elements.count) { list.append(elements[i]) }
+    return list
+  }
+}
+
 // MARK: - Outputs
 
 extension KernelContext {
@@ -211,6 +239,11 @@ extension KernelContext {
     inputs[i] = value
     guard isFree, case .dense(let tensor) = value, tensor.dtype == dtype, tensor.shape == shape else { return nil }
     return tensor
+  }
+
+  /// A tensor of strings.
+  package func strings(_ shape: Shape, _ elements: [[UInt8]]) throws(CheckpointError) -> StringTensor {
+    try StringTensor(shape, elements, budget: run.budget)
   }
 
   /// A tensor of one number.

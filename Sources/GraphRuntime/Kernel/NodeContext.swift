@@ -16,8 +16,8 @@ package struct NodeContext {
   let node: NodeDef
   /// Values of the attributes that a function body leaves to its caller.
   let bindings: [String: AttrValue]
-  /// Finds the functions that the node calls, and remembers that it calls them.
-  var resolve: (String, [String: AttrValue], _ isConditional: Bool) throws(CheckpointError) -> FunctionID
+  /// What the node belongs to: knows functions and variables.
+  let program: ProgramBuilder
 }
 
 /// The number of a function in its program.
@@ -59,7 +59,9 @@ extension NodeContext {
   }
 
   /// One of a few words.
-  package func choice(_ key: String, _ allowed: [String], default fallback: String? = nil) throws(CheckpointError) -> String {
+  package func choice(
+    _ key: String, _ allowed: [String], default fallback: String? = nil
+  ) throws(CheckpointError) -> String {
     let word = try string(key, default: fallback)
     guard allowed.contains(word) else {
       throw CheckpointError(.unsupported, "\(key) is '\(word)', not one of \(allowed.joined(separator: ", "))")
@@ -125,15 +127,24 @@ extension NodeContext {
     guard case .function(let name, let attributes)? = try attribute(key) else { throw wrong(key, "a function") }
     var values: [String: AttrValue] = [:]
     for (key, message) in attributes { values[key] = try bound(AttrValue(message)) }
-    return try resolve(name, values, isConditional)
+    return try program.function(name, values, isConditional: isConditional)
   }
 
   /// A list of functions that the node calls one of.
   package func functions(_ key: String) throws(CheckpointError) -> [FunctionID] {
     guard case .list(let list)? = try attribute(key) else { throw wrong(key, "a list of functions") }
     var ids: [FunctionID] = []
-    for name in list.functions { ids.append(try resolve(name, [:], true)) }
+    for name in list.functions { ids.append(try program.function(name, [:], isConditional: true)) }
     return ids
+  }
+
+  /// The function that the node's op is the name of, and the number of its results.
+  func functionOfOp() throws(CheckpointError) -> (FunctionID, Int) {
+    guard let message = program.graph.functions[op] else { throw CheckpointError(.corrupt, "the function is missing") }
+    let function = try FunctionDef(message)
+    var values: [String: AttrValue] = [:]
+    for name in function.attributes { values[name] = try attribute(name) }
+    return (try program.function(op, values, isConditional: false), function.results.count)
   }
 
   func bound(_ value: AttrValue) -> AttrValue {

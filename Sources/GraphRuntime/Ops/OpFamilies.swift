@@ -2,6 +2,9 @@
 enum OpFamilies {
   static let all: [[Op]] = [
     ControlOps.table,
+    FunctionOps.table,
+    StateOps.table,
+    ListOps.table,
     NNOps.table,
   ]
 }

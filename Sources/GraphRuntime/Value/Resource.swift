@@ -5,14 +5,12 @@ package import CheckpointCore
 ///
 /// Only the thread that schedules a run touches resources; kernels that split their work do so below that.
 package class Resource: @unchecked Sendable {
-  /// What it is, for messages: `variable`, `table`, `queue`.
-  package let kind: StaticString
   package let name: String
 
-  package init(kind: StaticString, name: String) {
-    self.kind = kind
-    self.name = name
-  }
+  init(name: String) { self.name = name }
+
+  /// What it is, for messages: `variable`, `table`, `queue`.
+  package var kind: StaticString { "resource" }
 }
 
 /// A variable, of the `VariableV2` or the resource kind. Its value comes from the checkpoint when it is first read.
@@ -25,8 +23,10 @@ package final class VariableCell: Resource, @unchecked Sendable {
   package init(name: String, dtype: DType?, initial: @escaping () throws(CheckpointError) -> Value?) {
     self.dtype = dtype
     self.initial = initial
-    super.init(kind: "variable", name: name)
+    super.init(name: name)
   }
+
+  package override var kind: StaticString { "variable" }
 
   /// The value, read from the checkpoint now if nothing was assigned before.
   /// - Throws: `notFound` where the checkpoint lacks the variable.
