@@ -8,6 +8,7 @@ struct X(conv_plan) {
   X(ck_right) right;
   long images;
   long in_d, in_h, in_w, in_c; /* the source, in_c being its distance from pixel to pixel */
+  long first_c;                /* the first channel of the group */
   long tap_count, length;      /* segments, and elements per segment */
   const long *tap_d, *tap_h, *tap_w; /* where each begins, in source positions from that of its output */
   long low_d, low_h, low_w, high_d, high_h, high_w; /* extent of all taps */
@@ -74,7 +75,7 @@ static void X(conv_piece)(void *context, long index) {
       .ldc = p->out_w, .first_vector = 2 * ck_piece_begin(pairs, p->vector_pieces, columns),
       .end_vector = ck_min(vectors, 2 * ck_piece_begin(pairs, p->vector_pieces, columns + 1)), .bias = p->bias,
       .activation = p->activation};
-  X(ck_block_run)(&block, source, p->out + image * p->out_image + out_z * p->out_d + first * p->out_h);
+  X(ck_block_run)(&block, source + p->first_c, p->out + image * p->out_image + out_z * p->out_d + first * p->out_h);
 }
 
 /* Runs a plan whose first part is filled in. `segments` has room for tap_count entries. */
@@ -170,12 +171,12 @@ static int X(conv)(ck_pool *pool, const ck_conv *s, const T *input, const T *fil
   }
   for (long g = 0; g < groups; g++) {
     struct X(conv_plan) plan = {
-        .images = s->batch, .in_d = s->in_d, .in_h = s->in_h, .in_w = s->in_w, .in_c = s->in_c, .tap_count = count,
-        .length = merge ? s->filter_w * s->in_c : group_c, .tap_d = tap_d, .tap_h = tap_h, .tap_w = tap_w,
+        .images = s->batch, .in_d = s->in_d, .in_h = s->in_h, .in_w = s->in_w, .in_c = s->in_c,
+        .first_c = g * group_c, .tap_count = count, .length = merge ? s->filter_w * s->in_c : group_c, .tap_d = tap_d, .tap_h = tap_h, .tap_w = tap_w,
         .count_d = s->out_d, .count_h = s->out_h, .count_w = s->out_w, .step_d = s->stride_d, .step_h = s->stride_h,
         .step_w = s->stride_w, .origin_d = -s->pad_front, .origin_h = -s->pad_top, .origin_w = -s->pad_left,
         .out_image = pixels * s->out_c, .out_d = s->out_h * s->out_w * s->out_c, .out_h = s->out_w * s->out_c,
-        .out_w = s->out_c, .source = input + g * group_c, .bias = bias ? bias + g * group_n : NULL,
+        .out_w = s->out_c, .source = input, .bias = bias ? bias + g * group_n : NULL,
         .out = output + g * group_n, .activation = activation};
     if (packed && groups == 1) {
       plan.right = PACKED_RIGHT(packed);

@@ -50,7 +50,9 @@ public enum AttrValue: Sendable {
       default: break
       }
     }
-    guard let found else { throw CheckpointError(.corrupt, "an attribute has no value").at(offset: message.range.lowerBound) }
+    guard let found else {
+      throw CheckpointError(.corrupt, "an attribute has no value").at(offset: message.range.lowerBound)
+    }
     self = found
   }
 

@@ -60,7 +60,8 @@ public struct MetaGraph: Sendable {
     try message.forEachField { (number, value) throws(CheckpointError) in
       // node_list = 1 and bytes_list = 2; both hold their members in field 1.
       guard number == 1 || number == 2 else { return }
-      try message.nested(try value.range("CollectionDef.kind")).forEachField { (number, value) throws(CheckpointError) in
+      try message.nested(try value.range("CollectionDef.kind")).forEachField {
+        (number, value) throws(CheckpointError) in
         if number == 1 { members.append(try value.range("CollectionDef.value")) }
       }
     }
@@ -152,7 +153,9 @@ public struct TensorName: Sendable, Hashable {
       return
     }
     isControl = false
-    if let colon = utf8.lastIndex(of: UInt8(ascii: ":")), let output = Int(text[utf8.index(after: colon)...]), output >= 0 {
+    if let colon = utf8.lastIndex(of: UInt8(ascii: ":")), let output = Int(text[utf8.index(after: colon)...]),
+      output >= 0
+    {
       (node, self.output) = (String(text[..<colon]), output)
     } else {
       (node, output) = (text, 0)

@@ -81,7 +81,9 @@ public struct TensorProto: Sendable {
 
   /// The elements of a string tensor, every element there.
   public func stringElements(limit: Int = 1 << 20) throws(CheckpointError) -> [[UInt8]] {
-    guard dtype == .string else { throw CheckpointError(.corrupt, "a tensor of strings was expected, not \(dtype.rawValue)") }
+    guard dtype == .string else {
+      throw CheckpointError(.corrupt, "a tensor of strings was expected, not \(dtype.rawValue)")
+    }
     let count = shape.elementCount
     guard strings.count <= count, count <= max(limit, strings.count) else {
       throw CheckpointError(.corrupt, "a tensor of shape \(shape) lists \(strings.count) strings")

@@ -13,7 +13,8 @@ public struct TensorShape: Sendable {
       switch number {
       case 2:
         var size = 0
-        try message.nested(try value.range("TensorShapeProto.dim")).forEachField { (number, value) throws(CheckpointError) in
+        try message.nested(try value.range("TensorShapeProto.dim")).forEachField {
+          (number, value) throws(CheckpointError) in
           if number == 1 { size = try value.integer("TensorShapeProto.Dim.size") }
         }
         sizes.append(size)

@@ -16,7 +16,8 @@ public final class InputFile: Sendable {
 
   /// What tells that a file was replaced or written to.
   private struct Identity: Equatable {
-    let device: UInt64, inode: UInt64, size: Int, modified: Int, modifiedNanoseconds: Int, changed: Int, changedNanoseconds: Int
+    let device: UInt64, inode: UInt64, size: Int, modified: Int, modifiedNanoseconds: Int, changed: Int,
+      changedNanoseconds: Int
 
     init(_ status: stat) {
       device = UInt64(status.st_dev)
@@ -68,7 +69,8 @@ public final class InputFile: Sendable {
   public func requireUnchanged() throws(CheckpointError) {
     var status = stat()
     guard unsafe fstat(descriptor, &status) == 0, Identity(status) == identity else {
-      throw CheckpointError(.io, "changed while it was being read", remedy: "nothing was written; run again").at(file: path)
+      throw CheckpointError(.io, "changed while it was being read", remedy: "nothing was written; run again").at(
+        file: path)
     }
   }
 
@@ -115,7 +117,8 @@ public final class InputFile: Sendable {
   private func requireInside(_ offset: Int, _ count: Int) throws(CheckpointError) {
     let (end, overflow) = offset.addingReportingOverflow(count)
     guard offset >= 0, count >= 0, !overflow, end <= size else {
-      throw CheckpointError(.corrupt, "bytes \(offset)+\(count) lie outside the \(size) bytes of the file").at(file: path)
+      throw CheckpointError(.corrupt, "bytes \(offset)+\(count) lie outside the \(size) bytes of the file").at(
+        file: path)
     }
   }
 }

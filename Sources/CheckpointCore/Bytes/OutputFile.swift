@@ -32,7 +32,8 @@ public final class OutputFile: Sendable {
     while done < bytes.byteCount {
       // SAFETY: the pointer is used inside the closure only, for the bytes that the span has from `done` on.
       let put = unsafe bytes.withUnsafeBytes { buffer in
-        unsafe pwrite(descriptor, buffer.baseAddress.map { unsafe $0 + done }, buffer.count - done, off_t(offset + done))
+        unsafe pwrite(
+          descriptor, buffer.baseAddress.map { unsafe $0 + done }, buffer.count - done, off_t(offset + done))
       }
       if put > 0 {
         done += put
@@ -49,6 +50,14 @@ public final class OutputFile: Sendable {
     guard ftruncate(descriptor, off_t(size)) == 0 else {
       throw CheckpointError.system(.io, "cannot be set to \(size) bytes", errno).at(file: target)
     }
+  }
+
+  func size() throws(CheckpointError) -> Int {
+    var status = stat()
+    guard unsafe fstat(descriptor, &status) == 0 else {
+      throw CheckpointError.system(.io, "cannot be examined", errno).at(file: target)
+    }
+    return Int(status.st_size)
   }
 
   func synchronize() throws(CheckpointError) {

@@ -1,3 +1,9 @@
+#if canImport(Glibc)
+  import Glibc
+#else
+  import Darwin
+#endif
+
 extension Array where Element == UInt8 {
   /// The bytes, lent to be read.
   public var rawSpan: RawSpan {
@@ -15,5 +21,18 @@ extension Array where Element == UInt8 {
     let all = unsafe withUnsafeMutableBytes { unsafe $0 }
     let part = unsafe MutableRawSpan(_unsafeBytes: UnsafeMutableRawBufferPointer(rebasing: all[range]))
     return unsafe _overrideLifetime(part, mutating: &self)
+  }
+}
+
+extension RawSpan {
+  /// Whether two spans hold the same bytes.
+  public func isEqual(to other: RawSpan) -> Bool {
+    guard byteCount == other.byteCount else { return false }
+    return unsafe withUnsafeBytes { a in
+      unsafe other.withUnsafeBytes { b in
+        // SAFETY: both pointers have the same number of bytes and are used inside the closures only.
+        if let a = a.baseAddress, let b = b.baseAddress { unsafe memcmp(a, b, byteCount) == 0 } else { true }
+      }
+    }
   }
 }

@@ -33,15 +33,25 @@ public struct StagedOutput: ~Copyable {
   private let staging: String
   private var files: [(file: OutputFile, place: Place)] = []
   private var superseded: [String] = []
+  private let protected: [InputFile]
 
+  /// A file that was moved into place.
+  public struct Finished: Sendable {
+    public let path: String
+    public let bytes: Int
+  }
+
+  /// - Parameter protected: files that must not be written over, whatever the person allows: the input's.
   /// - Throws: `cannotCreate` where the folder is missing or cannot be written to.
-  public init(prefix: String, replacing: Bool) throws(CheckpointError) {
+  public init(prefix: String, replacing: Bool, protecting protected: [InputFile]) throws(CheckpointError) {
     (folder, stem) = splitPath(prefix)
     self.prefix = prefix
     self.replacing = replacing
+    self.protected = protected
     var status = stat()
     guard unsafe stat(folder, &status) == 0, status.st_mode & S_IFMT == S_IFDIR else {
-      throw CheckpointError(.cannotCreate, "there is no folder of this name", remedy: "make it first: mkdir -p").at(file: folder)
+      throw CheckpointError(.cannotCreate, "there is no folder of this name", remedy: "make it first: mkdir -p").at(
+        file: folder)
     }
     var attempt = 0
     while true {
@@ -75,8 +85,16 @@ public struct StagedOutput: ~Copyable {
     let target = joinPath(folder, name)
     var status = stat()
     if unsafe lstat(target, &status) == 0 {
+      guard !protected.contains(where: { $0.isSameFile(as: target) }) else {
+        throw CheckpointError(
+          .cannotCreate, "is part of the input, which is never written over", remedy: "choose another name with -o"
+        )
+        .at(file: target)
+      }
       guard replacing else { throw CheckpointError.alreadyThere(target) }
-      guard status.st_mode & S_IFMT != S_IFDIR else { throw CheckpointError(.cannotCreate, "is a folder").at(file: target) }
+      guard status.st_mode & S_IFMT != S_IFDIR else {
+        throw CheckpointError(.cannotCreate, "is a folder").at(file: target)
+      }
     }
     let file = try OutputFile(path: joinPath(staging, name), target: target, size: size)
     files.append((file, place))
@@ -87,8 +105,12 @@ public struct StagedOutput: ~Copyable {
   public mutating func supersede(_ path: String) { superseded.append(path) }
 
   /// Makes the output durable and moves it into place: content, then the index, then what points to it.
-  public consuming func commit() throws(CheckpointError) {
+  /// - Returns: the files in place, the index first.
+  public consuming func commit() throws(CheckpointError) -> [Finished] {
     try throwIfInterrupted()
+    let finished = try files.sorted { $0.place > $1.place }.map { (entry) throws(CheckpointError) in
+      Finished(path: entry.file.target, bytes: try entry.file.size())
+    }
     for entry in files { try entry.file.synchronize() }
     try synchronizeFolder(staging)
     files.sort { $0.place < $1.place }
@@ -105,12 +127,15 @@ public struct StagedOutput: ~Copyable {
     }
     try synchronizeFolder(folder)
     for path in superseded { unsafe unlink(path) }
+    return finished
   }
 
   private func move(_ path: String, to target: String, replacing: Bool) throws(CheckpointError) {
     let failure = replacing ? (unsafe rename(path, target) == 0 ? 0 : errno) : unsafe ck_rename_exclusive(path, target)
     if failure == EEXIST { throw CheckpointError.alreadyThere(target) }
-    guard failure == 0 else { throw CheckpointError.system(.cannotCreate, "cannot be moved into place", failure).at(file: target) }
+    guard failure == 0 else {
+      throw CheckpointError.system(.cannotCreate, "cannot be moved into place", failure).at(file: target)
+    }
   }
 
   private func synchronizeFolder(_ path: String) throws(CheckpointError) {
@@ -126,8 +151,10 @@ public struct StagedOutput: ~Copyable {
 
 extension CheckpointError {
   static func alreadyThere(_ path: String) -> CheckpointError {
-    CheckpointError(.cannotCreate, "is already there", remedy: "choose another name with -o, or replace it with --force")
-      .at(file: path)
+    CheckpointError(
+      .cannotCreate, "is already there", remedy: "choose another name with -o, or replace it with --force"
+    )
+    .at(file: path)
   }
 }
 

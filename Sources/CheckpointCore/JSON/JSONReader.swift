@@ -22,7 +22,9 @@ public struct JSONReader {
   }
 
   private mutating func value(depth: Int) throws(CheckpointError) -> JSONValue {
-    guard depth < JSONReader.deepest else { throw CheckpointError(.corrupt, "JSON nested too deep").at(offset: position) }
+    guard depth < JSONReader.deepest else {
+      throw CheckpointError(.corrupt, "JSON nested too deep").at(offset: position)
+    }
     skipSpace()
     switch next {
     case UInt8(ascii: "{"): return try object(depth: depth)
@@ -37,12 +39,15 @@ public struct JSONReader {
 
   private mutating func object(depth: Int) throws(CheckpointError) -> JSONValue {
     var members: [(key: [UInt8], value: JSONValue)] = []
-    var keys: Set<[UInt8]> = []
+    // Most objects have few keys; a set would cost more than it saves.
+    var keys: Set<[UInt8]>?
     try list(until: UInt8(ascii: "}")) { reader throws(CheckpointError) in
       reader.skipSpace()
       let start = reader.position
       let key = try reader.string()
-      guard keys.insert(key).inserted else {
+      if members.count == 16 { keys = Set(members.map(\.key)) }
+      let isNew = keys?.insert(key).inserted ?? !members.contains { $0.key == key }
+      guard isNew else {
         throw CheckpointError(.corrupt, "the JSON key \"\(Name.printable(key))\" is there twice").at(offset: start)
       }
       reader.skipSpace()
@@ -94,7 +99,9 @@ public struct JSONReader {
     let start = position
     if next == UInt8(ascii: "-") { position += 1 }
     let whole = try digits()
-    guard whole == 1 || bytes[position - whole] != UInt8(ascii: "0") else { throw unexpected("a number without leading zeros") }
+    guard whole == 1 || bytes[position - whole] != UInt8(ascii: "0") else {
+      throw unexpected("a number without leading zeros")
+    }
     if next == UInt8(ascii: ".") {
       position += 1
       try digits()
@@ -104,7 +111,8 @@ public struct JSONReader {
       if next == UInt8(ascii: "+") || next == UInt8(ascii: "-") { position += 1 }
       try digits()
     }
-    return .number(String(decoding: bytes[start..<position], as: UTF8.self))
+    let text = String(decoding: bytes[start..<position], as: UTF8.self)
+    return Int(text).map { .integer($0) } ?? .number(text)
   }
 
   @discardableResult
@@ -117,13 +125,16 @@ public struct JSONReader {
 
   private mutating func string() throws(CheckpointError) -> [UInt8] {
     try expect(UInt8(ascii: "\""))
-    var out: [UInt8] = []
+    let start = position
+    while let byte = next, byte != UInt8(ascii: "\""), byte != UInt8(ascii: "\\"), byte >= 0x20 { position += 1 }
+    var out = Array(bytes[start..<position])
     while let byte = next {
       position += 1
       switch byte {
       case UInt8(ascii: "\""): return out
       case UInt8(ascii: "\\"): try escape(into: &out)
-      case 0..<0x20: throw CheckpointError(.corrupt, "a control character stands bare in a JSON string").at(offset: position - 1)
+      case 0..<0x20:
+        throw CheckpointError(.corrupt, "a control character stands bare in a JSON string").at(offset: position - 1)
       default: out.append(byte)
       }
     }
@@ -148,7 +159,9 @@ public struct JSONReader {
         try expect(UInt8(ascii: "\\"))
         try expect(UInt8(ascii: "u"))
         let low = try hexadecimal()
-        guard low >= 0xDC00, low <= 0xDFFF, let scalar = Unicode.Scalar(0x10000 + (unit - 0xD800) << 10 + (low - 0xDC00)) else {
+        guard low >= 0xDC00, low <= 0xDFFF,
+          let scalar = Unicode.Scalar(0x10000 + (unit - 0xD800) << 10 + (low - 0xDC00))
+        else {
           throw unexpected("the second half of a surrogate pair")
         }
         out.append(contentsOf: Character(scalar).utf8)
@@ -161,7 +174,8 @@ public struct JSONReader {
   }
 
   private mutating func hexadecimal() throws(CheckpointError) -> UInt32 {
-    guard position + 4 <= bytes.count, let value = UInt32(String(decoding: bytes[position..<position + 4], as: UTF8.self), radix: 16),
+    guard position + 4 <= bytes.count,
+      let value = UInt32(String(decoding: bytes[position..<position + 4], as: UTF8.self), radix: 16),
       bytes[position] != UInt8(ascii: "+"), bytes[position] != UInt8(ascii: "-")
     else { throw unexpected("four hexadecimal digits") }
     position += 4
@@ -169,7 +183,11 @@ public struct JSONReader {
   }
 
   private func unexpected(_ wanted: String) -> CheckpointError {
-    CheckpointError(.corrupt, position < bytes.count ? "JSON has something else where \(wanted) should be" : "JSON ends where \(wanted) should be")
-      .at(offset: position)
+    CheckpointError(
+      .corrupt,
+      position < bytes.count
+        ? "JSON has something else where \(wanted) should be" : "JSON ends where \(wanted) should be"
+    )
+    .at(offset: position)
   }
 }

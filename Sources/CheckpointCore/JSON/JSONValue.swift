@@ -1,10 +1,12 @@
-/// A value of JSON as a manifest or header holds it: keys in their order, numbers as their text, strings as bytes.
+/// A value of JSON as a manifest or header holds it: keys in their order, strings as bytes.
 ///
 /// Strings are bytes because names need not be text. A byte that is part of no UTF-8 sequence stands in JSON as the lone
 /// surrogate U+DC80 … U+DCFF (`\udc80`), as Python's `surrogateescape` has it, so that every name survives.
 public enum JSONValue: Sendable {
   case null
   case bool(Bool)
+  case integer(Int)
+  /// A number that is no 64-bit integer, as its text.
   case number(String)
   case string([UInt8])
   case array([JSONValue])
@@ -27,8 +29,8 @@ public enum JSONValue: Sendable {
   }
 
   public var integer: Int? {
-    guard case .number(let text) = self else { return nil }
-    return Int(text)
+    guard case .integer(let value) = self else { return nil }
+    return value
   }
 
   public var elements: [JSONValue]? {

@@ -41,7 +41,11 @@ public struct JSONWriter {
   /// A number that is not finite has no place in JSON and is written as a string.
   public mutating func value(_ key: String? = nil, _ number: Double) {
     begin(key)
-    if number.isFinite { bytes.append(contentsOf: number.description.utf8) } else { quote(Array(number.description.utf8)) }
+    if number.isFinite {
+      bytes.append(contentsOf: number.description.utf8)
+    } else {
+      quote(Array(number.description.utf8))
+    }
   }
 
   public mutating func value(_ key: String? = nil, _ flag: Bool) {
@@ -97,7 +101,8 @@ public struct JSONWriter {
         case (0x0a, _): out.append(contentsOf: [0x5c, UInt8(ascii: "n")])
         case (0x09, _): out.append(contentsOf: [0x5c, UInt8(ascii: "t")])
         case (0x0d, _): out.append(contentsOf: [0x5c, UInt8(ascii: "r")])
-        case (let code?, _) where code < 0x20 || (code >= 0x7f && code < 0xa0): out.append(contentsOf: JSONWriter.escape(code))
+        case (let code?, _) where code < 0x20 || (code >= 0x7f && code < 0xa0):
+          out.append(contentsOf: JSONWriter.escape(code))
         case (_?, _): if let scalar { out.append(contentsOf: Character(scalar).utf8) }
         case (nil, let byte?): out.append(contentsOf: JSONWriter.escape(0xDC00 + UInt32(byte)))
         case (nil, nil): break

@@ -23,7 +23,8 @@ public struct CastStorage: TensorStorage {
 
   /// - Throws: `unsupported` where one of the dtypes is not a plain number.
   public init(_ base: Tensor, to dtype: DType) throws(CheckpointError) {
-    guard let from = base.dtype.castKind, let to = dtype.castKind, let fromWidth = base.dtype.width, let toWidth = dtype.width
+    guard let from = base.dtype.castKind, let to = dtype.castKind, let fromWidth = base.dtype.width,
+      let toWidth = dtype.width
     else {
       throw CheckpointError(.unsupported, "\(base.dtype.rawValue) cannot be cast to \(dtype.rawValue)")
     }
@@ -46,7 +47,8 @@ public struct CastStorage: TensorStorage {
       // SAFETY: both pointers are used inside the closures only, for `some` elements that each of them holds.
       unsafe span.withUnsafeMutableBytes { target in
         unsafe source.withUnsafeBytes { bytes in
-          unsafe ck_cast(fromKind, bytes.baseAddress, toKind, target.baseAddress.map { unsafe $0 + done * toWidth }, some, &report)
+          unsafe ck_cast(
+            fromKind, bytes.baseAddress, toKind, target.baseAddress.map { unsafe $0 + done * toWidth }, some, &report)
         }
       }
       done += some
@@ -61,10 +63,13 @@ public struct CastStorage: TensorStorage {
     var buffer = ChunkBuffer()
     try base.forEachChunk(using: &buffer) { chunk, _ throws(CheckpointError) in
       // SAFETY: the pointer is used inside the closure only; a null target asks for the count alone.
-      unsafe chunk.withUnsafeBytes { unsafe ck_cast(fromKind, $0.baseAddress, toKind, nil, $0.count / fromWidth, &report) }
+      unsafe chunk.withUnsafeBytes {
+        unsafe ck_cast(fromKind, $0.baseAddress, toKind, nil, $0.count / fromWidth, &report)
+      }
     }
     return Loss(
-      rounded: Int(clamping: report.rounded), overflowed: Int(clamping: report.overflowed), largestError: report.largest_error)
+      rounded: Int(clamping: report.rounded), overflowed: Int(clamping: report.overflowed),
+      largestError: report.largest_error)
   }
 }
 

@@ -58,7 +58,9 @@ extension Name: CustomStringConvertible {
     var i = 0
     while i < bytes.count {
       let length = min(bytes.count - i, scalarLength(bytes[i]))
-      if length > 0, let text = String(validating: bytes[i..<i + length], as: UTF8.self), let scalar = text.unicodeScalars.first {
+      if length > 0, let text = String(validating: bytes[i..<i + length], as: UTF8.self),
+        let scalar = text.unicodeScalars.first
+      {
         body(scalar, nil)
         i += length
       } else {

@@ -15,7 +15,8 @@ public enum Role: String, CaseIterable, Sendable {
 extension Role {
   /// Endings of optimizer slots, as TensorFlow 1 names them below their variable.
   static let slotSuffixes: Set<String> = [
-    "Adam", "Adam_1", "Momentum", "RMSProp", "RMSProp_1", "RMSProp_2", "Adagrad", "Adadelta", "Adadelta_1", "Ftrl", "Ftrl_1",
+    "Adam", "Adam_1", "Momentum", "RMSProp", "RMSProp_1", "RMSProp_2", "Adagrad", "Adadelta", "Adadelta_1", "Ftrl",
+    "Ftrl_1",
     "AdaMax", "AdaMax_1", "Nadam", "Nadam_1", "LARSOptimizer", "adam_m", "adam_v", "AdagradDA", "ProximalAdagrad",
   ]
   static let emaSuffixes: Set<String> = ["ExponentialMovingAverage", "moving_average", "ema"]

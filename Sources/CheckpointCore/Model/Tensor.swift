@@ -12,7 +12,7 @@ public struct Tensor: Sendable {
         throw CheckpointError(
           .corrupt, "\(dtype.rawValue) of shape \(shape) takes \(expected) bytes, but \(storage.byteCount) are stored")
       }
-    } else if dtype == .string {
+    } else if dtype == .string, !(storage is MissingStorage) {
       guard let strings = storage as? StringStorage, strings.lengths.count == shape.elementCount else {
         throw CheckpointError(.corrupt, "the number of strings does not match the shape \(shape)")
       }

@@ -65,7 +65,9 @@ public struct FileStorage: TensorStorage {
     var sum = preceding ?? CRC32C()
     var buffer = ChunkBuffer()
     try buffer.forEachChunk(of: self, in: 0..<byteCount) { chunk, _ throws(CheckpointError) in sum.update(chunk) }
-    guard sum.value == recorded else { throw CheckpointError.checksum(recorded: recorded, found: sum.value, file: file.path) }
+    guard sum.value == recorded else {
+      throw CheckpointError.checksum(recorded: recorded, found: sum.value, file: file.path)
+    }
   }
 }
 
@@ -75,6 +77,21 @@ extension CheckpointError {
       .corrupt, "the checksum differs: recorded \(recorded), found \(found)",
       remedy: "the file is damaged, or belongs to another checkpoint"
     ).at(file: file)
+  }
+}
+
+/// Bytes of a file that is not there: a tensor that can be listed and not read.
+public struct MissingStorage: TensorStorage {
+  let path: String
+  public let byteCount: Int
+
+  public init(path: String, byteCount: Int) {
+    self.path = path
+    self.byteCount = byteCount
+  }
+
+  public func read(into span: inout MutableRawSpan, at offset: Int) throws(CheckpointError) {
+    throw CheckpointError(.notFound, "no such file").at(file: path)
   }
 }
 
@@ -156,7 +173,8 @@ public struct StringStorage: TensorStorage {
     starts.append(start)
     guard start - 8 * lengths.count == characters.byteCount else {
       throw CheckpointError(
-        .corrupt, "the lengths of the strings add up to \(start - 8 * lengths.count), not to their \(characters.byteCount) bytes")
+        .corrupt,
+        "the lengths of the strings add up to \(start - 8 * lengths.count), not to their \(characters.byteCount) bytes")
     }
     self.lengths = lengths
     self.characters = characters

@@ -28,27 +28,20 @@ public struct VariableStore: Sendable {
     /// What was opened, as the user would name it.
     public var path: String
     /// The files that were read.
-    public var files: [File]
+    public var files: [InputFile]
     /// What the person should know though nothing is wrong enough to stop.
     public var warnings: [String]
 
-    public struct File: Sendable {
-      public let path: String
-      public let bytes: Int
-
-      public init(path: String, bytes: Int) {
-        self.path = path
-        self.bytes = bytes
-      }
-
-      public init(_ file: InputFile) { self.init(path: file.path, bytes: file.size) }
-    }
-
-    public init(format: String, path: String, files: [File] = [], warnings: [String] = []) {
+    public init(format: String, path: String, files: [InputFile] = [], warnings: [String] = []) {
       self.format = format
       self.path = path
       self.files = files
       self.warnings = warnings
+    }
+
+    /// - Throws: `io` where a file was changed or replaced since it was opened.
+    public func requireUnchanged() throws(CheckpointError) {
+      for file in files { try file.requireUnchanged() }
     }
   }
 
@@ -99,6 +92,13 @@ public struct VariableStore: Sendable {
     copy.graph = graph
     for variable in variables { try copy.append(variable) }
     return copy
+  }
+
+  /// The same tensors under the names of another store, one by one.
+  public func renamed(as other: VariableStore) throws(CheckpointError) -> VariableStore {
+    guard variables.count == other.variables.count else { return self }
+    return try replacing(
+      zip(variables, other.variables).map { Variable(name: $1.name, tensor: $0.tensor, role: $0.role) })
   }
 
   /// Canonical bytes of all variables.

@@ -71,12 +71,18 @@ public struct ReadOptions: Sendable {
   public var scope: String?
   /// Narrow numbers even where a value changes.
   public var allowLoss: Bool
+  /// Only names, dtypes and shapes are wanted, so that missing data need not stop anyone.
+  public var listingOnly: Bool
 
-  public init(layout: Layout? = nil, collection: String? = nil, scope: String? = nil, allowLoss: Bool = false) {
+  public init(
+    layout: Layout? = nil, collection: String? = nil, scope: String? = nil, allowLoss: Bool = false,
+    listingOnly: Bool = false
+  ) {
     self.layout = layout
     self.collection = collection
     self.scope = scope
     self.allowLoss = allowLoss
+    self.listingOnly = listingOnly
   }
 }
 
@@ -97,7 +103,8 @@ public struct WriteOptions: Sendable {
   public var progress: Progress?
 
   public init(
-    shards: Int? = nil, largestShard: Int? = nil, digests: Bool = false, stateFile: Bool = false, orderName: String = "name",
+    shards: Int? = nil, largestShard: Int? = nil, digests: Bool = false, stateFile: Bool = false,
+    orderName: String = "name",
     madeBy: String = "ckpt-convert", jobs: Int = 1, progress: Progress? = nil
   ) {
     self.shards = shards

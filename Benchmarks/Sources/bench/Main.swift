@@ -1,0 +1,185 @@
+#if canImport(Glibc)
+  import Glibc
+#else
+  import Darwin
+#endif
+
+/// Measures conversions as whole processes, in turn with `cp` of the same bytes, and prints medians and ratios.
+@main
+struct Bench {
+  static let runs = 9
+
+  static func main() {
+    let arguments = CommandLine.arguments
+    guard arguments.count >= 3 else {
+      print("usage: bench CKPT_CONVERT CASES [FOLDER]")
+      exit(64)
+    }
+    let folder =
+      arguments.count > 3
+      ? arguments[3] : "\(access("/dev/shm", W_OK) == 0 ? "/dev/shm" : "/tmp")/ckpt-convert-bench.\(getpid())"
+    guard mkdir(folder, 0o700) == 0 || errno == EEXIST else {
+      print("bench: \(folder) cannot be made")
+      exit(73)
+    }
+    let bench = Bench(tool: arguments[1], cases: arguments[2], folder: folder)
+    bench.all()
+    bench.removeFolder()
+  }
+
+  let tool: String
+  let cases: String
+  let folder: String
+
+  func all() {
+    print(
+      "median of \(Bench.runs) runs, whole processes, --verify none; ratios are medians of the ratios of pairs run in turn\n"
+    )
+    large()
+    many()
+    small()
+  }
+
+  /// 1 GiB in 64 tensors, there and back.
+  private func large() {
+    print("making 1 GiB in 64 tensors …")
+    let flat = makeFlat("large", tensors: 64, elements: 4 << 20)
+    let bundle = "\(folder)/bundle"
+    guard run([tool, flat, "--to", "tf-bundle", "-o", bundle, "--verify", "none"]) != nil else {
+      return failed("making a bundle")
+    }
+    compare(
+      "bundle -> npy-flat, 1 GiB", [tool, bundle, "--to", "npy-flat", "-o", "\(folder)/out", "--verify", "none"],
+      ["cp", "\(bundle).data-00000-of-00001", "\(folder)/copy"], limit: 1.5)
+    compare(
+      "npy-flat -> bundle, 1 GiB", [tool, flat, "--to", "tf-bundle", "-o", "\(folder)/out", "--verify", "none"],
+      ["cp", "\(folder)/large.npy", "\(folder)/copy"], limit: 1.5)
+    for name in ["large.npy", "large.index.json", "bundle.index", "bundle.data-00000-of-00001"] {
+      unlink("\(folder)/\(name)")
+    }
+  }
+
+  /// 20,000 tensors of 1 KiB.
+  private func many() {
+    let flat = makeFlat("many", tensors: 20_000, elements: 256)
+    let bundle = "\(folder)/bundle"
+    guard run([tool, flat, "--to", "tf-bundle", "-o", bundle, "--verify", "none"]) != nil else {
+      return failed("making a bundle")
+    }
+    alone(
+      "bundle -> npy-flat, 20,000 tensors",
+      [tool, bundle, "--to", "npy-flat", "-o", "\(folder)/out", "--verify", "none"], limit: 0.3)
+    alone(
+      "npy-flat -> bundle, 20,000 tensors",
+      [tool, flat, "--to", "tf-bundle", "-o", "\(folder)/out", "--verify", "none"], limit: 0.3)
+  }
+
+  private func small() {
+    alone(
+      "mnist-slim epoch 9 -> npy-flat, verified",
+      [tool, "\(cases)/mnist-slim/checkpoints/epoch-9", "--to", "npy-flat", "-o", "\(folder)/out"], limit: 0.02)
+  }
+
+  private func compare(_ title: String, _ command: [String], _ other: [String], limit: Double) {
+    var costs: [Cost] = []
+    var ratios: [Double] = []
+    var others: [Double] = []
+    for turn in 0...Bench.runs {
+      guard let cost = run(command), let reference = run(other) else { return failed(title) }
+      clean()
+      guard turn > 0 else { continue }
+      costs.append(cost)
+      others.append(reference.cpu)
+      ratios.append(cost.cpu / reference.cpu)
+    }
+    let cpu = median(costs.map(\.cpu))
+    let ratio = cpu / median(others)
+    line(
+      title,
+      "cpu \(fixed(cpu)) s, wall \(fixed(median(costs.map(\.wall)))) s, cp \(fixed(median(others))) s cpu: \(fixed(ratio)) x (pairs \(fixed(median(ratios))) x, limit \(limit)), peak \(fixed(costs.map(\.peak).max() ?? 0)) MiB (limit 64)"
+    )
+  }
+
+  private func alone(_ title: String, _ command: [String], limit: Double) {
+    var costs: [Cost] = []
+    for turn in 0...Bench.runs {
+      guard let cost = run(command) else { return failed(title) }
+      clean()
+      if turn > 0 { costs.append(cost) }
+    }
+    line(
+      title,
+      "wall \(fixed(median(costs.map(\.wall)) * 1000)) ms (limit \(fixed(limit * 1000))), cpu \(fixed(median(costs.map(\.cpu)) * 1000)) ms, peak \(fixed(costs.map(\.peak).max() ?? 0)) MiB"
+    )
+  }
+
+  private func line(_ title: String, _ text: String) { print("\(title): \(text)") }
+  private func failed(_ title: String) { print("\(title): FAILED") }
+
+  /// A vector of random bits and its manifest.
+  private func makeFlat(_ name: String, tensors: Int, elements: Int) -> String {
+    let count = tensors * elements
+    var header = "{'descr': '<f4', 'fortran_order': False, 'shape': (\(count),), }"
+    while (10 + header.utf8.count + 1) % 64 != 0 { header += " " }
+    header += "\n"
+    let path = "\(folder)/\(name).npy"
+    guard let file = fopen(path, "w") else { return path }
+    let length = header.utf8.count
+    var bytes: [UInt8] =
+      [0x93] + Array("NUMPY".utf8) + [1, 0, UInt8(length & 255), UInt8(length >> 8)] + Array(header.utf8)
+    fwrite(bytes, 1, bytes.count, file)
+    var state: UInt64 = 88_172_645_463_325_252
+    bytes = [UInt8](repeating: 0, count: elements * 4)
+    for _ in 0..<tensors {
+      bytes.withUnsafeMutableBytes { buffer in
+        for i in 0..<buffer.count / 8 {
+          state ^= state << 13
+          state ^= state >> 7
+          state ^= state << 17
+          buffer.storeBytes(of: state, toByteOffset: 8 * i, as: UInt64.self)
+        }
+      }
+      fwrite(bytes, 1, bytes.count, file)
+    }
+    fclose(file)
+    let manifest = "\(folder)/\(name).index.json"
+    guard let text = fopen(manifest, "w") else { return manifest }
+    fputs("{\"file\": \"\(name).npy\", \"elements\": \(count), \"tensors\": [", text)
+    for i in 0..<tensors {
+      fputs(
+        "\(i > 0 ? ", " : "")\n{\"name\": \"scope\(i / 100)/layer\(i)/w\", \"shape\": [\(elements)], \"dtype\": \"float32\", \"offset\": \(i * elements)}",
+        text)
+    }
+    fputs("]}\n", text)
+    fclose(text)
+    return manifest
+  }
+
+  private func clean() {
+    for name in names() where name.hasPrefix("out") || name == "copy" { unlink("\(folder)/\(name)") }
+  }
+
+  private func names() -> [String] {
+    guard let handle = opendir(folder) else { return [] }
+    defer { closedir(handle) }
+    var names: [String] = []
+    while let entry = readdir(handle) {
+      names.append(
+        withUnsafePointer(to: &entry.pointee.d_name) {
+          $0.withMemoryRebound(to: CChar.self, capacity: 256) { String(cString: $0) }
+        })
+    }
+    return names.filter { $0 != "." && $0 != ".." }
+  }
+
+  private func removeFolder() {
+    for name in names() { unlink("\(folder)/\(name)") }
+    rmdir(folder)
+  }
+
+  private func fixed(_ value: Double) -> String {
+    let hundredths = Int((value * 100).rounded())
+    let rest = hundredths % 100
+    return "\(hundredths / 100).\(rest < 10 ? "0" : "")\(rest)"
+  }
+}

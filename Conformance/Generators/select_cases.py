@@ -1,0 +1,171 @@
+"""Takes the cases of this folder out of the three corpora that the generators make.
+
+usage: python select_cases.py GOLDEN_DIR FORMATS_DIR DAMAGED_DIR CASES_DIR        (Python 3.11, numpy)
+
+Writes one folder per case with its files, case.json and tensors.json (see ../README.md). Nothing is measured here: digests
+are those that the original libraries gave; only flat vectors, which have no names of their own, are cut by the offsets that
+their case records and hashed with hashlib.
+"""
+import hashlib
+import json
+import os
+import shutil
+import sys
+
+import numpy as np
+
+GOLDEN, FORMATS, DAMAGED, CASES = sys.argv[1:5]
+
+FORMAT_CASES = """
+tf-bundle: s-snappy-blocks s-tf18-dtypes s-tf115-dtypes s-tf2-dtypes s-tf18-shapes s-tf2-shapes s-tf2-strings
+  s-tf18-odd_names s-tf2-odd_names s-tf18-part_fixed s-tf18-part_raw s-tf115-part_raw s-tf2-part_raw s-tf2-slices_far
+  s-tf2-slices_noread s-tf18-sharded0 s-tf18-sharded1 s-tf115-sharded2 s-tf2-sharded s-tf18-merge s-tf18-nometa
+  s-tf115-resource s-tf18-ema_adam s-tf2-v1saver
+tf-object: s-tf18-object s-tf115-object s-tf115-keras_tf s-tf2-object s-tf2-optimizer s-tf2-keras_tf s-tf2-async s-tf2-iterator
+  s-tf2-shard_max s-tf2-shard_task
+saved-model: s-tf18-savedmodel s-tf115-savedmodel s-tf2-savedmodel
+tf-state: s-tf18-state_rel s-tf115-state_abs
+npy: s-npy-dtypes_le s-npy-dtypes_be s-npy-order s-npy-shapes s-npy-versions s-npy-handmade_headers s-npy-datetime s-npy-object
+  s-npy-structured s-npy-strings
+"""
+
+DAMAGED_CASES = """
+index-cut-0 index-cut-47 index-cut-80 index-cut-112 index-cut-159 data-cut-32 data-extra data-flip-1 index-flip-entry
+index-flip-type index-flip-metaindex footer-flip-handle footer-flip-padding footer-magic missing-data dir-for-data
+shard-missing shard-swapped entry-size-huge entry-offset-huge entry-dim-overflow entry-dim-overflow2 entry-size-small
+entry-rank-300 entry-dtype-unknown entry-dtype-resource entry-crc-unmasked entry-unknown-field header-shards-huge
+header-big-endian header-min-consumer header-missing only-header dup-key-differs unsorted overlap-part amplify name-traversal
+name-not-utf8 table-restarts-huge table-shared-beyond table-varint-long table-block-empty table-type-2 table-snappy-claims-4g
+table-handle-overflow slice-hole slice-overlap slice-outside slice-unlisted
+string-len-2g string-len-nonminimal string-count-huge state-escape state-escapes state-concatenated state-missing-target
+state-twice npy-empty npy-cut-data npy-extra-data npy-hlen-4g npy-header-call npy-header-shape-overflow
+npy-header-shape-terabyte npy-header-nested-parens npy-header-dup-key npy-header-descr-native npy-pickle npy-no-newline
+"""
+
+
+def write(path, value):
+    os.makedirs(os.path.dirname(path), exist_ok=True)
+    with open(path, "w") as f:
+        f.write(value)
+
+
+def lines(tensors):
+    """JSON with one tensor a line."""
+    groups = []
+    for prefix, entries in tensors.items():
+        body = ",\n".join("  " + json.dumps(t) for t in entries)
+        groups.append(" %s: [\n%s\n ]" % (json.dumps(prefix), body))
+    return "{\n" + ",\n".join(groups) + "\n}\n"
+
+
+def tensor(t):
+    return {k: t[k] for k in ("name", "dtype", "shape", "sha256")}
+
+
+def copy(source, target, names):
+    for name in names:
+        os.makedirs(os.path.dirname(os.path.join(target, name)), exist_ok=True)
+        shutil.copyfile(os.path.join(source, name), os.path.join(target, name))
+
+
+def tree(folder):
+    return sorted(os.path.relpath(os.path.join(d, f), folder) for d, _, fs in os.walk(folder) for f in fs)
+
+
+def is_there(folder, run):
+    """Whether every file that a run names was taken along."""
+    def files(value):
+        if isinstance(value, str):
+            return [value]
+        return [value["file"]] if "file" in value else []
+    named = sum((files(v) for v in list(run["feeds"].values()) + list(run["expects"].values())), [])
+    weights = [run["checkpoint"] + ".index"] if run.get("checkpoint") else [run["flat"]["file"]]
+    return all(os.path.exists(os.path.join(folder, n)) for n in named + weights)
+
+
+def golden(name, keep, checkpoints=None):
+    source, target = os.path.join(GOLDEN, name), os.path.join(CASES, name)
+    copy(source, target, [f for f in tree(source) if keep(f)])
+    case = json.load(open(os.path.join(source, "case.json")))
+    if checkpoints is not None:
+        case["checkpoints"] = checkpoints
+    case["runs"] = [r for r in case["runs"] if is_there(target, r)]
+    if "tensors" in case:
+        all_tensors = json.load(open(os.path.join(source, case["tensors"])))
+        write(os.path.join(target, "tensors.json"), lines({c: [tensor(t) for t in all_tensors[c]] for c in case["checkpoints"]}))
+    return case, target
+
+
+def finish(case, target):
+    write(os.path.join(target, "case.json"), json.dumps(case, indent=1) + "\n")
+
+
+def cut(target, file, order):
+    """Names and digests of a vector's variables, as float32."""
+    vector = np.load(os.path.join(target, file))
+    entries = []
+    for v in order:
+        count = int(np.prod(v["shape"], dtype=np.int64))
+        part = np.ascontiguousarray(vector[v["offset"]:v["offset"] + count].astype("<f4"))
+        assert part.size == count
+        entries.append({"name": v["name"], "dtype": "float32", "shape": v["shape"], "sha256": hashlib.sha256(part.tobytes()).hexdigest()})
+    return entries
+
+
+def main():
+    def is_source(f):
+        return not f.startswith("generators") and not f.endswith(("case.json", "tensors.json"))
+
+    epochs = ("epoch-0", "epoch-9")
+    case, target = golden(
+        "mnist-slim",
+        lambda f: is_source(f) and not f.startswith(("x_test", "y_test", "expected")) and (not f.startswith("checkpoints/epoch") or f.split("/")[1].split(".")[0] in epochs),
+        ["checkpoints/" + e for e in epochs])
+    finish(case, target)
+    finish(*golden("char-lstm", lambda f: is_source(f)))
+    for name, orders in (("es-agent", {"weights.npy": "order", "weights_f64.npy": "order"}),
+                         ("mnist-slim-flat", {"trainable.npy": "trainable_order", "global.npy": "global_order"})):
+        case, target = golden("legacy-flat/" + name, is_source)
+        case["tensors"] = "tensors.json"
+        write(os.path.join(target, "tensors.json"), lines({f: cut(target, f, case["notes"][o]) for f, o in orders.items()}))
+        finish(case, target)
+    case, target = golden("legacy-flat/es-agent-indexed", is_source)
+    manifest = json.load(open(os.path.join(target, "weights.index.json")))
+    case["tensors"] = "tensors.json"
+    write(os.path.join(target, "tensors.json"), lines({"weights.npy": cut(target, "weights.npy", manifest["tensors"])}))
+    finish(case, target)
+
+    corpus = {c["id"]: c for c in json.load(open(os.path.join(FORMATS, "manifest.json")))["cases"]}
+    family = None
+    for word in FORMAT_CASES.split():
+        if word.endswith(":"):
+            family = word[:-1]
+            continue
+        known = corpus[word]
+        source, target = os.path.join(FORMATS, known["family"], word), os.path.join(CASES, family, word[2:].replace("npy-", ""))
+        copy(source, target, tree(source))
+        case = {"schema": 1, "id": os.path.relpath(target, CASES), "description": known["notes"], "made_with": known["made_with"]}
+        if family == "npy":
+            case["checkpoints"] = [f for f in tree(source) if f.endswith(".npy")]
+            tensors = {t["name"]: [tensor(t)] for t in known["tensors"]}
+        else:
+            main = "checkpoint" if family == "tf-state" else known["prefix"]
+            case["checkpoints"] = [main]
+            tensors = {main: [tensor(t) for t in known["tensors"]]}
+        if known.get("expect"):
+            case["expected"] = known["expect"]
+        else:
+            case["tensors"] = "tensors.json"
+            write(os.path.join(target, "tensors.json"), lines(tensors))
+        finish(case, target)
+
+    bad = {c["id"]: c for c in json.load(open(os.path.join(DAMAGED, "manifest.json")))}
+    for word in DAMAGED_CASES.split():
+        known = bad["sbad-" + word]
+        source, target = os.path.join(DAMAGED, known["family"], known["id"]), os.path.join(CASES, "damaged", word)
+        copy(source, target, tree(source))
+        finish({"schema": 1, "id": "damaged/" + word, "description": known["damage"], "made_with": "select_cases.py from " + (known["base"] or "nothing: by hand"),
+                "checkpoints": [known["main"]], "expected": known["expected"], "say": known["say"]}, target)
+
+
+main()

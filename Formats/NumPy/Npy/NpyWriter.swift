@@ -1,0 +1,31 @@
+package import CheckpointCore
+
+/// Writes one variable as an `.npy` file, byte for byte as numpy does. Format: Npy/FORMAT.md.
+package struct NpyWriter: CheckpointWriter {
+  package init() {}
+
+  package func losses(writing store: VariableStore) -> [Loss] {
+    guard store.variables.count == 1 else {
+      return store.variables.map { Loss(variable: $0.name, reason: "npy holds one variable; choose it with --only") }
+    }
+    return store.variables.compactMap { variable in
+      let dtype = variable.tensor.dtype
+      return NpyType.carrier(of: dtype) == dtype
+        ? nil : Loss(variable: variable.name, reason: "numpy has no element type \(dtype.rawValue)")
+    }
+  }
+
+  package func write(
+    _ store: VariableStore, to output: inout StagedOutput, options: WriteOptions
+  ) throws(CheckpointError) {
+    guard let variable = store.variables.first else {
+      throw CheckpointError(.unsupported, "there is no variable to write")
+    }
+    let header = NpyHeader.encode(dtype: variable.tensor.dtype, shape: variable.tensor.shape)
+    let file = try output.create(suffix: ".npy", place: .index, size: header.count + variable.tensor.byteCount)
+    try file.write(header, at: 0)
+    _ = try TensorCopier(jobs: options.jobs, progress: options.progress).copy([
+      .init(variable, to: file, at: header.count)
+    ])
+  }
+}

@@ -1,0 +1,15 @@
+public import CheckpointCore
+
+/// The rows of numpy's formats.
+public enum NumPyFormats {
+  public static let flat = CheckpointFormat(
+    name: "npy-flat", summary: "all variables in one flat vector: NAME.npy with NAME.index.json",
+    suffixes: [".npy", ".index.json"],
+    cannotHold: "variants", recognise: FlatReader.recognise, reader: FlatReader(), writer: FlatWriter())
+
+  public static let npy = CheckpointFormat(
+    name: "npy", summary: "one numpy array: NAME.npy; with --layout the flat vector of many variables",
+    suffixes: [".npy"],
+    cannotHold: "more than one variable, strings and variants", recognise: NpyReader.recognise, reader: NpyReader(),
+    writer: NpyWriter())
+}

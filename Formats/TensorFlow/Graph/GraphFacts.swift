@@ -1,0 +1,100 @@
+import CheckpointCore
+import ProtoWire
+
+/// What a `.meta` file says about the checkpoint beside it, under the names that the checkpoint has.
+/// Format: Graph/FORMAT.md.
+enum GraphFacts {
+  /// - Parameter keys: whether a name is in the checkpoint.
+  static func read(_ path: String, keys: (Name) -> Bool) throws(CheckpointError) -> VariableStore.GraphFacts {
+    let meta = try MetaGraph(contentsOf: try InputFile(path))
+    let names = try Names(meta, keys: keys)
+    return VariableStore.GraphFacts(
+      path: path, variables: try names.members(of: "variables"), trainable: try names.members(of: "trainable_variables")
+    )
+  }
+
+  /// The variables of a collection, in the order of their creation, with dtype and shape from their nodes.
+  /// - Parameter options: `collection` (default `variables`), and `scope`, a regular expression that must match from the start
+  ///   of the tensor name, as `tf.get_collection` has it.
+  static func layout(of path: String, options: ReadOptions) throws(CheckpointError) -> Layout {
+    let meta = try MetaGraph(contentsOf: try InputFile(path))
+    let names = try Names(meta, keys: { _ in true })
+    let collection = options.collection ?? "variables"
+    var definitions = try meta.variables(in: collection)
+    guard !definitions.isEmpty else {
+      let known = meta.collections.keys.sorted().joined(separator: ", ")
+      throw CheckpointError(
+        .notFound, "the graph has no variables in the collection '\(collection)'", remedy: "it has: \(known)"
+      ).at(file: path)
+    }
+    if let scope = options.scope {
+      let pattern = try ScopePattern(scope)
+      definitions = definitions.filter { pattern.matches($0.variableName) }
+      guard !definitions.isEmpty else {
+        throw CheckpointError(.notFound, "no variable of the collection '\(collection)' matches the scope '\(scope)'")
+          .at(file: path)
+      }
+    }
+    var nodes: [String: NodeDef] = [:]
+    for node in meta.graph.nodes { nodes[node.name] = node }
+    var entries: [Layout.Entry] = []
+    for definition in definitions {
+      let name = Name(definition.node)
+      guard let node = nodes[definition.node] else {
+        throw CheckpointError(.corrupt, "the graph lists the variable and has no node for it").at(
+          file: path, variable: name)
+      }
+      guard case .shape(let shape)? = try node.attribute("shape"), case .type(let type)? = try node.attribute("dtype")
+      else {
+        throw CheckpointError(.corrupt, "the node of the variable has no shape or dtype").at(file: path, variable: name)
+      }
+      entries.append(
+        Layout.Entry(
+          name: names.key(of: definition) ?? name, dtype: DataType.dtype(type > 100 ? type - 100 : type),
+          shape: try locating(file: path, variable: name) { () throws(CheckpointError) in try shape.known() }))
+    }
+    let scope = options.scope.map { ", scope '\($0)'" } ?? ""
+    return Layout(
+      entries: entries, origin: "the collection '\(collection)' of \(path)\(scope)",
+      graph: .init(
+        path: path, variables: try names.members(of: "variables"),
+        trainable: try names.members(of: "trainable_variables")))
+  }
+
+  /// Names of variables in the checkpoint.
+  private struct Names {
+    private let meta: MetaGraph
+    private var keys: [String: Name] = [:]
+
+    init(_ meta: MetaGraph, keys isKey: (Name) -> Bool) throws(CheckpointError) {
+      self.meta = meta
+      for entry in try SaverKeys(meta.graph).entries where entry.slice.isEmpty && isKey(entry.key) {
+        if keys[entry.variable] == nil || Name(entry.variable) == entry.key { keys[entry.variable] = entry.key }
+      }
+    }
+
+    func key(of definition: VariableDef) -> Name? { keys[definition.node] }
+
+    /// Members of a collection once each, a partitioned variable under the name of the whole.
+    func members(of collection: String) throws(CheckpointError) -> [Name] {
+      var seen: Set<Name> = []
+      return try meta.variables(in: collection).map { $0.sliceOf.map { Name($0) } ?? keys[$0.node] ?? Name($0.node) }
+        .filter { seen.insert($0).inserted }
+    }
+  }
+}
+
+/// A scope as `tf.get_collection` takes it: a regular expression matched from the start of a name.
+struct ScopePattern {
+  private let expression: Regex<AnyRegexOutput>
+
+  init(_ scope: String) throws(CheckpointError) {
+    do {
+      expression = try Regex(scope)
+    } catch {
+      throw CheckpointError(.usage, "the scope '\(scope)' is not a regular expression")
+    }
+  }
+
+  func matches(_ name: String) -> Bool { (try? expression.prefixMatch(in: name)) != nil }
+}

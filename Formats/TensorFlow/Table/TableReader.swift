@@ -1,0 +1,77 @@
+import CheckpointCore
+
+/// A sorted string table as TensorFlow writes its bundle indexes and V1 checkpoints: LevelDB's, with TensorFlow's magic
+/// number and no sequence numbers in the keys. Every checksum is checked, and that every key is larger than the one before.
+/// Layout: FORMAT.md, "Table".
+struct TableReader {
+  let file: InputFile
+  /// Damage that does not touch what is read.
+  private(set) var warnings: [String] = []
+  private let blocks: [(lastKey: [UInt8], handle: BlockHandle)]
+
+  /// Checks footer and index block.
+  init(_ file: InputFile) throws(CheckpointError) {
+    self.file = file
+    guard file.size >= Footer.encodedSize else {
+      throw CheckpointError(.corrupt, "is \(file.size) bytes long, too short for a TensorFlow table").at(
+        file: file.path)
+    }
+    var blocks: [(lastKey: [UInt8], handle: BlockHandle)] = []
+    do throws(CheckpointError) {
+      let footer = try Footer(
+        try file.bytes(at: file.size - Footer.encodedSize, count: Footer.encodedSize), fileSize: file.size)
+      if !footer.isPaddedWithZeros { warnings.append("the padding of the footer is not zero") }
+      // Nothing reads the metaindex; it is always empty.
+      if (try? Block(footer.metaindex, of: file)) == nil {
+        warnings.append("the metaindex block, which holds nothing, is damaged")
+      }
+      try Block(footer.index, of: file).forEachEntry { (key, bytes, value) throws(CheckpointError) in
+        var cursor = ByteCursor(bytes, value)
+        let handle = try BlockHandle(&cursor, limit: footer.metaindex.offset)
+        if let last = blocks.last {
+          guard last.lastKey.lexicographicallyPrecedes(key), last.handle.end <= handle.offset else {
+            throw CheckpointError(.corrupt, "the index block is not in order")
+          }
+        }
+        blocks.append((key, handle))
+      }
+    } catch {
+      throw error.at(file: file.path)
+    }
+    self.blocks = blocks
+  }
+
+  /// Calls `body` with every key, in order, and where its value lies in the given bytes. Offsets in errors count from the
+  /// beginning of the expanded block.
+  func forEachEntry(
+    _ body: (_ key: [UInt8], _ bytes: [UInt8], _ value: Range<Int>) throws(CheckpointError) -> Void
+  ) throws(CheckpointError) {
+    var previous: [UInt8]?
+    // Shared prefixes let a few bytes stand for a long key; honest tables stay far below this.
+    var budget = 64 * file.size + Block.largestKey
+    for (lastKey, handle) in blocks {
+      try locating(file: file.path) { () throws(CheckpointError) in
+        var count = 0
+        try Block(handle, of: file).forEachEntry { (key, bytes, value) throws(CheckpointError) in
+          if let previous, !previous.lexicographicallyPrecedes(key) {
+            throw previous == key
+              ? CheckpointError(.corrupt, "the name is there twice").at(variable: Name(bytes: key))
+              : CheckpointError(.corrupt, "the keys are not sorted").at(variable: Name(bytes: key))
+          }
+          guard !lastKey.lexicographicallyPrecedes(key) else {
+            throw CheckpointError(.corrupt, "a key lies behind the last one of its block").at(
+              variable: Name(bytes: key))
+          }
+          budget -= key.count
+          guard budget >= 0 else {
+            throw CheckpointError(.corrupt, "the names together are too long for a table of this size")
+          }
+          count += 1
+          try body(key, bytes, value)
+          previous = key
+        }
+        guard count > 0 else { throw CheckpointError(.corrupt, "bad block: it is empty").at(offset: handle.offset) }
+      }
+    }
+  }
+}

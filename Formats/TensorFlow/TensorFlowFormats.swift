@@ -1,0 +1,34 @@
+public import CheckpointCore
+
+/// The rows of TensorFlow's own formats.
+public enum TensorFlowFormats {
+  public static let bundle = CheckpointFormat(
+    name: "tf-bundle", summary: "TensorFlow checkpoint (V2): PREFIX.index and PREFIX.data-?????-of-?????",
+    suffixes: [".index"], cannotHold: nil,
+    recognise: BundleReader.recognise, reader: BundleReader(), writer: BundleWriter())
+
+  /// The checkpoint that a state file, or a folder with one, calls the latest.
+  /// - Returns: nil where the path is no such thing.
+  /// - Throws: `notFound` where it names a checkpoint that is not there.
+  public static func latestCheckpoint(_ path: String) throws(CheckpointError) -> (prefix: String, warnings: [String])? {
+    let (folder, last) = splitPath(path)
+    let isState = last == StateFile.name && Candidate.isFile(path)
+    let inside = joinPath(path, StateFile.name)
+    guard isState || Candidate.isFile(inside) else { return nil }
+    let place = isState ? folder : path
+    let state = try StateFile(contentsOf: isState ? path : inside)
+    let tried = state.prefixes(in: place)
+    for prefix in tried where Candidate.exists(prefix + ShardName.index) || Candidate.isFile(prefix) {
+      let moved = prefix != state.latest && prefix != joinPath(place, state.latest)
+      return (
+        prefix,
+        state.warnings + (moved ? ["the state file names \(state.latest); taken from beside it: \(prefix)"] : [])
+      )
+    }
+    let there = Candidate.names(in: place).filter { $0.hasSuffix(ShardName.index) }.map { String($0.dropLast(6)) }
+    throw CheckpointError(
+      .notFound, "the latest checkpoint '\(Name.printable(Array(state.latest.utf8)))' is not there",
+      remedy: there.isEmpty ? "the folder has no other" : "the folder has: \(there.joined(separator: ", "))"
+    ).at(file: isState ? path : inside)
+  }
+}

@@ -1,0 +1,59 @@
+public import ArgumentParser
+import CCore
+import CheckpointCore
+
+#if canImport(Glibc)
+  import Glibc
+#else
+  import Darwin
+#endif
+
+/// The program: its commands, and what becomes of their errors.
+public struct CkptConvert: ParsableCommand {
+  static let version = "0.1.0"
+  static let madeBy = "ckpt-convert \(version)"
+
+  public static let configuration = CommandConfiguration(
+    commandName: "ckpt-convert",
+    abstract: "Converts model weights between formats, losslessly, with no TensorFlow and no Python.",
+    usage: """
+      ckpt-convert INPUT --to FORMAT [-o OUTPUT] [options]
+      ckpt-convert inspect INPUT [--json] [--digests]
+      ckpt-convert formats [--json]
+      """,
+    discussion: """
+      INPUT is a checkpoint's prefix, any one of its files, a folder with a 'checkpoint' state file, a SavedModel folder, or one \
+      file. Its kind is recognised by content.
+
+      EXAMPLES
+        ckpt-convert epoch-9 --to npy-flat
+        ckpt-convert old.npy --to tf-bundle --layout graph.meta --collection trainable_variables -o model
+        ckpt-convert model.ckpt --to tf-bundle -o renamed --rename '^conv(\\d+)/=>block$1/'
+        ckpt-convert inspect model.ckpt.index --digests
+
+      EXIT STATUS
+        0 done, 1 verified and different, 64 usage, 65 corrupt input, 66 not found, 69 not supported or not representable,
+        73 the output cannot be made or is already there, 74 input/output error, 130 interrupted
+      """,
+    version: version,
+    subcommands: [ConvertCommand.self, InspectCommand.self, FormatsCommand.self],
+    defaultSubcommand: ConvertCommand.self)
+
+  public init() {}
+
+  /// Parses the command line, runs the command, and ends the process with the status of the contract.
+  public static func start() -> Never {
+    ck_watch_interrupts()
+    Console.ignoreBrokenPipes()
+    do {
+      var command = try parseAsRoot()
+      try command.run()
+    } catch let error as CheckpointError {
+      Console.say("ckpt-convert: \(error)")
+      Glibc.exit(error.code.rawValue)
+    } catch {
+      exit(withError: error)
+    }
+    Glibc.exit(0)
+  }
+}

@@ -1,0 +1,68 @@
+import CheckpointCore
+
+#if canImport(Glibc)
+  import Glibc
+#else
+  import Darwin
+#endif
+
+/// The two streams of the terminal.
+enum Console {
+  /// Results, to standard output. A reader that has gone away is no error: `… | head` is fine.
+  static func print(_ bytes: [UInt8]) { write(bytes, to: STDOUT_FILENO) }
+  static func print(_ text: String) { print(Array((text + "\n").utf8)) }
+
+  /// Everything that is not the result, to standard error.
+  static func say(_ text: String) { write(Array((text + "\n").utf8), to: STDERR_FILENO) }
+
+  static var isErrorTerminal: Bool { isatty(STDERR_FILENO) != 0 }
+
+  /// Columns of the terminal that shows standard output; nil where it goes elsewhere.
+  static var columns: Int? {
+    var size = winsize()
+    guard isatty(STDOUT_FILENO) != 0, unsafe ioctl(STDOUT_FILENO, UInt(TIOCGWINSZ), &size) == 0, size.ws_col > 0 else {
+      return nil
+    }
+    return Int(size.ws_col)
+  }
+
+  static func ignoreBrokenPipes() { signal(SIGPIPE, SIG_IGN) }
+
+  static func write(_ bytes: [UInt8], to descriptor: CInt) {
+    var done = 0
+    while done < bytes.count {
+      let put = unsafe bytes.withUnsafeBytes { buffer in
+        // SAFETY: `done` is below the count, so that the pointer stays inside the array.
+        unsafe buffer.baseAddress.map { unsafe Glibc.write(descriptor, $0 + done, buffer.count - done) } ?? 0
+      }
+      if put > 0 { done += put } else if errno != EINTR { return }
+    }
+  }
+
+  /// `1.1 MB`, in powers of ten as file managers count.
+  static func size(_ bytes: Int) -> String {
+    var value = Double(bytes)
+    for unit in ["bytes", "kB", "MB", "GB", "TB"] {
+      if value < 1000 || unit == "TB" {
+        if unit == "bytes" { return "\(bytes) \(bytes == 1 ? "byte" : "bytes")" }
+        let tenths = Int((value * 10).rounded())
+        return "\(tenths / 10).\(tenths % 10) \(unit)"
+      }
+      value /= 1000
+    }
+    return "\(bytes) bytes"
+  }
+
+  /// `92,092`
+  static func count(_ number: Int) -> String {
+    let digits = Array(String(number))
+    var out = ""
+    for (i, digit) in digits.enumerated() {
+      if i > 0, (digits.count - i) % 3 == 0 { out.append(",") }
+      out.append(digit)
+    }
+    return out
+  }
+
+  static func plural(_ number: Int, _ noun: String) -> String { "\(count(number)) \(noun)\(number == 1 ? "" : "s")" }
+}

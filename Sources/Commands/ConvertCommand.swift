@@ -1,0 +1,220 @@
+import ArgumentParser
+import CheckpointCore
+import Conversion
+import FormatRegistry
+import Verifier
+
+/// `ckpt-convert INPUT --to FORMAT`
+struct ConvertCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "convert",
+    abstract: "Converts a checkpoint to another format. The default command.",
+    usage: "ckpt-convert INPUT --to FORMAT [-o OUTPUT] [options]",
+    discussion: """
+      The output is written beside its target, read back, compared byte for byte, made durable, and only then moved into place. \
+      What would be lost is listed before a byte is written, and stops the command unless --allow-loss accepts it.
+      """)
+
+  enum Verification: String, ExpressibleByArgument, CaseIterable { case none, bytes }
+
+  @Argument(help: "A checkpoint: prefix, any of its files, folder, or file.", completion: .file())
+  var input: String
+
+  @Option(
+    name: .customLong("to"),
+    help: ArgumentHelp("The format to write; see 'ckpt-convert formats'.", valueName: "format"),
+    completion: .list(AllFormats.rows.filter { $0.writer != nil }.map(\.name)))
+  var target: String
+
+  @Option(
+    name: .shortAndLong,
+    help: ArgumentHelp(
+      "Prefix of the output; the format's suffix is added (default: beside the input).", valueName: "output"),
+    completion: .file())
+  var output: String?
+
+  @OptionGroup(title: "Reading") var reading: ReadingOptions
+
+  @Option(
+    help: ArgumentHelp(
+      "Convert only variables that match: a glob over the whole name, or role:NAME. Repeatable.", valueName: "pattern"))
+  var only: [String] = []
+
+  @Option(help: ArgumentHelp("Leave out variables that match. Repeatable.", valueName: "pattern"))
+  var except: [String] = []
+
+  @Option(
+    help: ArgumentHelp(
+      "Replace every match in a name: 'REGEX=>TEMPLATE', $1 for groups. Repeatable, in order.", valueName: "rule"))
+  var rename: [String] = []
+
+  @Option(
+    help: ArgumentHelp("Names for names: a JSON object, a plan, or lines 'old<TAB>new'.", valueName: "file"),
+    completion: .file())
+  var map: String?
+
+  @Option(help: "What happens to variables that --map does not name: refuse, keep or drop.")
+  var unmapped = ConversionRequest.Unmapped.refuse
+
+  @Option(help: ArgumentHelp("Convert all plain numbers to one dtype; what that loses is listed.", valueName: "dtype"))
+  var cast: DType?
+
+  @Option(
+    help: ArgumentHelp(
+      "Order of the variables: variables, trainable, name, or a file with names (default: the graph's, else name).",
+      valueName: "order"))
+  var order: String?
+
+  @Option(help: ArgumentHelp("tf-bundle: number of data files.", valueName: "n"))
+  var shards: Int?
+
+  @Option(
+    help: ArgumentHelp(
+      "tf-bundle: begin another data file before one gets larger than this (such as 2GiB).", valueName: "size"))
+  var maxShardSize: ByteSize?
+
+  @Flag(help: "tf-bundle: write a 'checkpoint' state file that names the output as the latest.")
+  var stateFile = false
+
+  @Flag(help: "npy-flat: put the SHA-256 of every variable into the manifest.")
+  var digests = false
+
+  @Flag(help: "Go on although something is lost; it is listed all the same.")
+  var allowLoss = false
+
+  @Option(help: "Read the output back and compare: none or bytes.")
+  var verify = Verification.bytes
+
+  @Flag(help: "Say what would be done and write nothing.")
+  var dryRun = false
+
+  @Option(
+    help: ArgumentHelp("Write the list source, transform, target to a file; --map reads it.", valueName: "file"),
+    completion: .file())
+  var plan: String?
+
+  @Flag(help: "Print one JSON object instead of sentences.")
+  var json = false
+
+  @Flag(help: "Replace an output that is there.")
+  var force = false
+
+  @Flag(help: "Print nothing but errors.")
+  var quiet = false
+
+  @Option(help: "Show progress: auto, always or never.")
+  var progress = ProgressChoice.auto
+
+  @Option(help: ArgumentHelp("Workers at once (default: one a core).", valueName: "n"))
+  var jobs: Int?
+
+  func validate() throws {
+    if let shards, shards < 1 || shards > 99_999 { throw ValidationError("--shards takes a number from 1 to 99999.") }
+    if shards != nil, maxShardSize != nil { throw ValidationError("--shards and --max-shard-size exclude each other.") }
+    if let cast, !cast.isCastable { throw ValidationError("Numbers cannot be cast to \(cast.rawValue).") }
+    if let jobs, jobs < 1 { throw ValidationError("--jobs takes a number from 1 on.") }
+  }
+
+  func run() throws { try convert() }
+
+  private func convert() throws(CheckpointError) {
+    let format = try targetFormat()
+    let (store, found) = try reading.open(input, allowLoss: allowLoss)
+    if !quiet { Report.opened(store, found, asJSON: json) }
+    var plan = try ConversionPlan(store, try request())
+    guard let writer = format.writer else {
+      throw CheckpointError(.unsupported, "\(format.name) can be read, not written")
+    }
+    var result = try plan.store(from: store)
+    let unheld = writer.losses(writing: result)
+    plan.losses += unheld
+    if let path = self.plan { try write(plan.json(), to: path) }
+    if dryRun {
+      Report.plan(plan, store, to: format.name, asJSON: json)
+    } else if !quiet {
+      Report.notes(of: plan, store)
+    }
+    guard plan.losses.isEmpty || allowLoss else { throw Report.refusal(plan.losses, format: format.name) }
+    guard !dryRun else { return }
+    if !unheld.isEmpty {
+      let dropped = Set(unheld.map(\.variable))
+      result = try result.replacing(result.variables.filter { !dropped.contains($0.name) })
+    }
+    let files = try write(result, from: store, as: format, using: writer, orderName: plan.orderName, stem: found.stem)
+    if !quiet {
+      Report.done(result, store, plan, format: format.name, files: files, verified: verify.rawValue, asJSON: json)
+    }
+  }
+
+  private func targetFormat() throws(CheckpointError) -> CheckpointFormat {
+    if let row = AllFormats.named(target) { return row }
+    let known = AllFormats.rows.filter { $0.writer != nil }.map(\.name)
+    let near = NearestNames.to(target, in: known.map { Name($0) }).first
+    throw CheckpointError(
+      .usage, "there is no format '\(target)'",
+      remedy: near.map { "did you mean \($0)?" } ?? "the formats are: \(known.joined(separator: ", "))")
+  }
+
+  private func request() throws(CheckpointError) -> ConversionRequest {
+    var request = ConversionRequest()
+    request.selection = Selection(
+      only: try only.map { (text) throws(CheckpointError) in try VariablePattern(text) },
+      except: try except.map { (text) throws(CheckpointError) in try VariablePattern(text) })
+    request.rules = try rename.map { (rule) throws(CheckpointError) in try RenameRule(rule) }
+    request.map = try map.map { (path) throws(CheckpointError) in try NameMap(contentsOf: path) }
+    request.unmapped = unmapped
+    request.cast = cast
+    request.allowLoss = allowLoss
+    switch order {
+    case nil: request.ordering = .automatic
+    case "variables"?: request.ordering = .variables
+    case "trainable"?: request.ordering = .trainable
+    case "name"?: request.ordering = .name
+    case let path?: request.ordering = .list(try names(in: path), origin: splitPath(path).last)
+    }
+    return request
+  }
+
+  /// Names from a list, one a line, or in the order of a graph, manifest or checkpoint.
+  private func names(in path: String) throws(CheckpointError) -> [Name] {
+    if path.hasSuffix(".txt") {
+      return try InputFile(path).contents(limit: 1 << 30).split(separator: 0x0a)
+        .map { Name(bytes: $0.last == 0x0d ? $0.dropLast() : $0) }.filter { !$0.bytes.isEmpty }
+    }
+    return try Opening.layout(path, options: ReadOptions(collection: reading.collection)).entries.map(\.name)
+  }
+
+  /// - Returns: the files that were written, with their sizes.
+  private func write(
+    _ result: VariableStore, from source: VariableStore, as format: CheckpointFormat,
+    using writer: any CheckpointWriter,
+    orderName: String, stem: String
+  ) throws(CheckpointError) -> [StagedOutput.Finished] {
+    let prefix = output.map { format.stem(of: $0) } ?? stem
+    let cores = jobs ?? Machine.cores
+    let steps = verify == .bytes ? 2 : 1
+    let line = quiet ? nil : ProgressLine("converting", total: result.byteCount * steps, progress)
+    defer { line?.finish() }
+    var staged = try StagedOutput(prefix: prefix, replacing: force, protecting: source.source.files)
+    let options = WriteOptions(
+      shards: shards, largestShard: maxShardSize?.bytes, digests: digests, stateFile: stateFile, orderName: orderName,
+      madeBy: CkptConvert.madeBy, jobs: cores, progress: line?.progress)
+    try writer.write(result, to: &staged, options: options)
+    if verify == .bytes, let reader = format.reader {
+      let opened = try Opening.find(staged.stagedPrefix, as: format.name)
+      let written = try reader.open(opened.path, options: ReadOptions())
+      // What a format has no place for, such as the name of the one variable of an npy file, is not compared.
+      try ByteComparison(jobs: cores, progress: line?.progress).requireEqual(
+        result, format.name == "npy" ? written.renamed(as: result) : written)
+    }
+    try source.source.requireUnchanged()
+    return try staged.commit()
+  }
+
+  private func write(_ bytes: [UInt8], to path: String) throws(CheckpointError) {
+    let (folder, name) = splitPath(path)
+    var staged = try StagedOutput(prefix: joinPath(folder, name), replacing: force, protecting: [])
+    try staged.create(size: bytes.count).write(bytes, at: 0)
+    _ = try staged.commit()
+  }
+}

@@ -1,0 +1,59 @@
+import ArgumentParser
+import CheckpointCore
+import Dispatch
+import Synchronization
+
+#if canImport(Glibc)
+  import Glibc
+#else
+  import Darwin
+#endif
+
+/// When progress is shown.
+enum ProgressChoice: String, ExpressibleByArgument, CaseIterable {
+  /// On a terminal, for work of more than half a second.
+  case auto
+  case always
+  case never
+}
+
+/// One line on standard error that is written over and over: bytes, rate, time left.
+final class ProgressLine: Sendable {
+  let progress = Progress()
+  private let title: String
+  private let total: Int
+  /// Dispatch sources may be used from any thread, which their protocol does not say.
+  private nonisolated(unsafe) let timer: any DispatchSourceTimer
+  private let start: DispatchTime
+  private let shown = Atomic(false)
+
+  /// - Returns: nil where nothing is to be shown.
+  init?(_ title: String, total: Int, _ choice: ProgressChoice) {
+    guard choice == .always || (choice == .auto && Console.isErrorTerminal) else { return nil }
+    self.title = title
+    self.total = total
+    start = .now()
+    unsafe timer = DispatchSource.makeTimerSource(queue: DispatchQueue(label: "progress"))
+    unsafe timer.setEventHandler { [weak self] in self?.show() }
+    unsafe timer.schedule(deadline: .now() + (choice == .always ? 0 : 0.5), repeating: 0.1)
+    unsafe timer.resume()
+  }
+
+  private func show() {
+    shown.store(true, ordering: .relaxed)
+    let seconds = Double(DispatchTime.now().uptimeNanoseconds - start.uptimeNanoseconds) / 1e9
+    let done = progress.completed
+    let rate = seconds > 0 ? Double(done) / seconds : 0
+    let left = rate > 0 ? Int((Double(max(0, total - done)) / rate).rounded(.up)) : 0
+    let percent = total > 0 ? min(100, done * 100 / total) : 100
+    let text =
+      "\r\u{1b}[K\(title) \(percent) %  \(Console.size(done)) of \(Console.size(total))  \(Console.size(Int(rate)))/s  \(left) s left"
+    Console.write(Array(text.utf8), to: STDERR_FILENO)
+  }
+
+  /// Ends the line and takes it away.
+  func finish() {
+    unsafe timer.cancel()
+    if shown.load(ordering: .relaxed) { Console.write(Array("\r\u{1b}[K".utf8), to: STDERR_FILENO) }
+  }
+}

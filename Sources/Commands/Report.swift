@@ -1,0 +1,107 @@
+import CheckpointCore
+import Conversion
+import FormatRegistry
+
+/// What `convert` says.
+enum Report {
+  /// What was found, in one line, and what the reader warns of.
+  static func opened(_ store: VariableStore, _ found: Opening.Found, asJSON: Bool) {
+    if !asJSON {
+      let graph = store.graph.map { " with its graph \(splitPath($0.path ?? "").last)" } ?? ""
+      Console.say(
+        "\(printable(found.path)): \(found.format.name), \(Console.plural(store.variables.count, "variable")), \(Console.size(store.byteCount))\(graph)"
+      )
+    }
+    warn(store)
+  }
+
+  static func warn(_ store: VariableStore) {
+    for warning in store.source.warnings { Console.say("warning: \(warning)") }
+  }
+
+  static func notes(of plan: ConversionPlan, _ store: VariableStore) {
+    for note in plan.notes { Console.say("note: \(note)") }
+    if plan.isRenaming, store.graph != nil {
+      Console.say("warning: names change, so the graph beside the source no longer fits and is not copied")
+    }
+    if !plan.leftOut.isEmpty { Console.say("left out: \(Console.plural(plan.leftOut.count, "variable"))") }
+    for loss in plan.losses { Console.say("lost: '\(loss.variable)': \(loss.reason)") }
+  }
+
+  static func refusal(_ losses: [Loss], format: String) -> CheckpointError {
+    CheckpointError(
+      .unsupported,
+      "\(Console.plural(losses.count, "variable")) would not be whole in the \(format) output: \(losses.prefix(3).map { "'\($0.variable)' (\($0.reason))" }.joined(separator: ", "))\(losses.count > 3 ? ", …" : "")",
+      remedy:
+        "leave out with --except what the format cannot hold, or accept the loss with --allow-loss; nothing was written"
+    )
+  }
+
+  static func plan(_ plan: ConversionPlan, _ store: VariableStore, to format: String, asJSON: Bool) {
+    if asJSON {
+      Console.print(plan.json())
+      return
+    }
+    var table = Table(["SOURCE", "DTYPE", "SHAPE", "TARGET"])
+    for step in plan.steps {
+      let dtype = step.source.tensor.dtype.rawValue + (step.cast.map { " → \($0.rawValue)" } ?? "")
+      let target = step.target == step.source.name ? "=" : step.target.description
+      table.append([step.source.name.description, dtype, step.source.tensor.shape.description, target])
+    }
+    Console.print(table.text(columns: Console.columns))
+    notes(of: plan, store)
+    Console.print(
+      "\(Console.plural(plan.steps.count, "variable")) would be written as \(format), in the order '\(plan.orderName)'; nothing was."
+    )
+  }
+
+  static func done(
+    _ result: VariableStore, _ source: VariableStore, _ plan: ConversionPlan, format: String,
+    files: [StagedOutput.Finished],
+    verified: String, asJSON: Bool
+  ) {
+    guard asJSON else {
+      let names = files.map { "\(printable($0.path)) (\(Console.size($0.bytes)))" }.joined(separator: ", ")
+      let check = verified == "bytes" ? "; read back and equal, byte for byte" : ""
+      Console.print("wrote \(names)\(check)")
+      return
+    }
+    var json = JSONWriter()
+    json.object { json in
+      json.object("input") { json in
+        json.value("format", source.source.format)
+        json.value("path", source.source.path)
+        json.value("variables", source.variables.count)
+      }
+      json.object("output") { json in
+        json.value("format", format)
+        json.array("files") { json in
+          for file in files {
+            json.object(inline: true) { json in
+              json.value("path", file.path)
+              json.value("bytes", file.bytes)
+            }
+          }
+        }
+        json.value("variables", result.variables.count)
+        json.value("bytes", result.byteCount)
+        json.value("order", plan.orderName)
+      }
+      json.value("verified", verified)
+      json.array("left_out") { json in for name in plan.leftOut { json.value(nil, name) } }
+      json.array("losses") { json in
+        for loss in plan.losses {
+          json.object(inline: true) { json in
+            json.value("name", loss.variable)
+            json.value("reason", loss.reason)
+          }
+        }
+      }
+      json.array("notes") { json in for note in plan.notes { json.value(nil, note) } }
+      json.array("warnings") { json in for warning in source.source.warnings { json.value(nil, warning) } }
+    }
+    Console.print(json.finished())
+  }
+
+  private static func printable(_ path: String) -> String { Name.printable(Array(path.utf8)) }
+}
