@@ -308,7 +308,7 @@ def binary_reference(name, a, b):
         quotient = (np.abs(a) // np.maximum(1, np.abs(b))) * np.sign(a) * np.sign(b)
         return quotient if name == "div" else a - quotient * b
     return dict(add=np.add, sub=np.subtract, mul=np.multiply, div=np.divide, max=np.maximum, min=np.minimum,
-                squared_difference=lambda p, q: (p - q) ** 2, floor_div=np.floor_divide, floor_mod=np.mod,
+                squared_difference=lambda p, q: (p - q) ** 2, floor_div=lambda p, q: p // q if p.dtype.kind == "i" else np.floor(p / q), floor_mod=np.mod,
                 truncate_mod=np.fmod, pow=np.power, div_no_nan=lambda p, q: np.where(q == 0, 0, p / q),
                 atan2=np.arctan2, xlogy=special.xlogy, xdivy=lambda p, q: np.where(p == 0, 0, p / q))[name](a, b)
 
