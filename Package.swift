@@ -12,9 +12,16 @@ let house: [SwiftSetting] = [
 ]
 let c: [CSetting] = [.unsafeFlags(["-O3", "-Wall", "-Werror", "-fno-math-errno"])]
 
-func target(_ name: String, path: String? = nil, _ dependencies: [Target.Dependency] = []) -> Target {
+/// A room of the house: `Sources/<name>`.
+func room(_ name: String, _ dependencies: [Target.Dependency] = []) -> Target {
+  .target(name: name, dependencies: dependencies, swiftSettings: house)
+}
+
+/// A family of formats: `Formats/<name>`, one folder with its FORMAT.md per format.
+func family(_ name: String, formats: [String], _ dependencies: [Target.Dependency]) -> Target {
   .target(
-    name: name, dependencies: dependencies, path: path, exclude: path == nil ? [] : ["FORMAT.md"], swiftSettings: house)
+    name: name, dependencies: dependencies, path: "Formats/\(name)", exclude: formats.map { "\($0)/FORMAT.md" },
+    swiftSettings: house)
 }
 
 func tests(_ name: String, path: String? = nil, _ dependencies: [Target.Dependency]) -> Target {
@@ -31,32 +38,39 @@ let package = Package(
   ],
   targets: [
     .target(name: "CCore", cSettings: c),
-    .target(
-      name: "CheckpointCore", dependencies: ["CCore", .product(name: "Crypto", package: "swift-crypto")],
-      swiftSettings: house),
-    .target(name: "ProtoWire", dependencies: ["CheckpointCore"], swiftSettings: house),
+    room("CheckpointCore", ["CCore", .product(name: "Crypto", package: "swift-crypto")]),
+    room("ProtoWire", ["CheckpointCore"]),
     .systemLibrary(name: "CSnappy", path: "System/CSnappy", providers: [.apt(["libsnappy-dev"]), .brew(["snappy"])]),
+
+    family("TensorFlow", formats: ["Bundle", "Graph", "State"], ["CheckpointCore", "ProtoWire", "CSnappy"]),
+    family("NumPy", formats: ["Flat", "Npy"], ["CheckpointCore"]),
+    room("FormatRegistry", ["CheckpointCore", "TensorFlow", "NumPy"]),
+
+    .target(name: "CKernels", exclude: ["README.md"], cSettings: c),
     .target(
-      name: "TensorFlow", dependencies: ["CheckpointCore", "ProtoWire", "CSnappy"], path: "Formats/TensorFlow",
+      name: "GraphRuntime", dependencies: ["CheckpointCore", "ProtoWire", "CKernels"], exclude: ["README.md"],
       swiftSettings: house),
-    .target(name: "NumPy", dependencies: ["CheckpointCore"], path: "Formats/NumPy", swiftSettings: house),
-    .target(name: "FormatRegistry", dependencies: ["CheckpointCore", "TensorFlow", "NumPy"], swiftSettings: house),
-    .target(name: "Conversion", dependencies: ["CheckpointCore"], swiftSettings: house),
-    .target(name: "Verifier", dependencies: ["CheckpointCore"], swiftSettings: house),
-    .target(
-      name: "Commands",
-      dependencies: [
-        "CheckpointCore", "Conversion", "FormatRegistry", "Verifier",
-        .product(name: "ArgumentParser", package: "swift-argument-parser"),
-      ], swiftSettings: house),
+
+    room("Conversion", ["CheckpointCore"]),
+    room("Verifier", ["CheckpointCore", "ProtoWire", "GraphRuntime"]),
+    room(
+      "Commands",
+      [
+        "CCore", "CheckpointCore", "Conversion", "FormatRegistry", "GraphRuntime", "ProtoWire",
+        "Verifier", .product(name: "ArgumentParser", package: "swift-argument-parser"),
+      ]),
     .executableTarget(name: "ckpt-convert", dependencies: ["Commands"], swiftSettings: house),
-    .target(name: "CKernels", cSettings: c),
-    .target(
-      name: "GraphRuntime", dependencies: ["ProtoWire", "CheckpointCore", "CKernels"], exclude: ["README.md"],
-      swiftSettings: house),
     // Tests. TestKit is what they share.
-    .target(name: "TestKit", dependencies: ["CheckpointCore"], path: "Tests/TestKit", swiftSettings: house),
+    .target(
+      name: "TestKit", dependencies: ["CheckpointCore", "ProtoWire"], path: "Tests/TestKit", swiftSettings: house),
     tests("CheckpointCoreTests", ["CCore", "CheckpointCore"]),
     tests("GraphRuntimeTests", ["CheckpointCore", "ProtoWire", "GraphRuntime"]),
+    tests("ProtoWireTests", ["CheckpointCore", "ProtoWire"]),
+    tests("TensorFlowTests", ["CSnappy", "CheckpointCore", "ProtoWire", "TensorFlow"]),
+    tests("NumPyTests", ["CheckpointCore", "NumPy"]),
+    tests("ConversionTests", ["CheckpointCore", "Conversion"]),
+    tests("RoundTripTests", ["CheckpointCore", "FormatRegistry", "Verifier"]),
+    tests("TranscriptTests", ["CheckpointCore"]),
+    tests("ConformanceTests", path: "Conformance/Runner", ["CheckpointCore", "FormatRegistry", "Verifier"]),
   ]
 )

@@ -30,11 +30,12 @@ def restore(prefix, name, dtype):
 
 
 def canonical(array, dtype):
-    array = np.asarray(array)
     if dtype.name == "string":
+        # As objects: numpy's own strings lose NULs at the end.
+        array = np.asarray(array, dtype=object)
         texts = [t if isinstance(t, bytes) else t.encode() for t in array.reshape(-1).tolist()]
         return b"".join(struct.pack("<Q", len(t)) + t for t in texts)
-    return np.ascontiguousarray(array).tobytes()
+    return np.ascontiguousarray(np.asarray(array)).tobytes()
 
 
 def digests(prefix):
