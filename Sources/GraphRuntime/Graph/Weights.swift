@@ -33,7 +33,11 @@ package final class Weights: @unchecked Sendable {
   private func read(
     _ found: VariableKeys.Found, _ spec: VariableSpec, _ budget: MemoryBudget
   ) throws(CheckpointError) -> Value {
-    let tensor = found.variable.tensor
+    var tensor = found.variable.tensor
+    // Weights that were narrowed, or a float64 vector of a float32 network: the graph's dtype is what it computes in.
+    if let dtype = spec.dtype, dtype != tensor.dtype, dtype.isCastable, tensor.dtype.isCastable {
+      tensor = try tensor.cast(to: dtype)
+    }
     if let dtype = spec.dtype, dtype != tensor.dtype {
       throw CheckpointError(
         .corrupt, "is \(tensor.dtype.rawValue) in the checkpoint, but \(dtype.rawValue) in the graph ('\(Name(spec.node))')")
