@@ -94,8 +94,9 @@ struct VerifyCommand: ParsableCommand {
 
   /// One side; reading options are for bare vectors, whichever side is one.
   private func side(_ path: String) throws(CheckpointError) -> VariableStore {
-    let isVector = try reading.layout != nil && Opening.find(path).format.name == "npy"
-    let store = isVector || reading.layout == nil ? try reading.open(path).0 : try Opening.open(path, as: reading.from).store
+    let found = try Opening.find(path, as: reading.from)
+    let takesLayout = reading.layout == nil || found.format.name == "npy"
+    let store = takesLayout ? try reading.open(path).0 : try Opening.open(path, as: reading.from).store
     Report.warn(store)
     return store
   }
