@@ -6,5 +6,7 @@ enum OpFamilies {
     StateOps.table,
     ListOps.table,
     NNOps.table,
+    ImageOps.table,
+    RandomOps.table,
   ]
 }
