@@ -2,6 +2,9 @@
 enum OpFamilies {
   static let all: [[Op]] = [
     ControlOps.table,
+    ArrayOps.table,
+    MathOps.table,
+    LogicOps.table,
     FunctionOps.table,
     StateOps.table,
     ListOps.table,
