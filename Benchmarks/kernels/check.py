@@ -52,7 +52,8 @@ def near(name, got, expected, tolerance, scale=None):
         return
     scale = np.maximum(1, np.abs(expected)) if scale is None else scale
     with np.errstate(invalid="ignore"):
-        bad = ~((np.abs(got - expected) <= tolerance * scale) | (got == expected) | (np.isnan(got) & np.isnan(expected)))
+        both_nan = np.isnan(got) & np.isnan(expected)
+        bad = ~((np.abs(got - expected) <= tolerance * scale) | (got == expected) | both_nan)
     if bad.any():
         where = np.argwhere(bad)[0]
         raise AssertionError(f"{name}: {bad.sum()} of {got.size} differ; first at {tuple(where)}: "
@@ -106,8 +107,8 @@ def check_gemm_batched(kind):
     both(f"gemm_batched_{kind}", [c], getattr(library, "ck_gemm_batched_" + kind), ta, tb, count, m, n, k, a,
          longs([i * m * k for i in range(count)]), b, longs([0] * count), c)
     wide = np.float64 if kind[0] == "f" else np.int64
-    near(f"gemm_batched_{kind} {count} {m}x{n}x{k}", c,
-         (a.swapaxes(1, 2) if ta else a).astype(wide) @ (b.T if tb else b).astype(wide), TOLERANCE[kind], np.sqrt(k + 1))
+    expected = (a.swapaxes(1, 2) if ta else a).astype(wide) @ (b.T if tb else b).astype(wide)
+    near(f"gemm_batched_{kind} {count} {m}x{n}x{k}", c, expected, TOLERANCE[kind], np.sqrt(k + 1))
 
 
 # --------------------------------------------------------------------------------------------------------- convolutions
@@ -286,7 +287,8 @@ def check_unary(kind):
             expected = exact.astype(x.dtype)
         if kind[0] == "f":
             # results near the smallest number may be flushed to zero
-            info, (ulps, floor) = np.finfo(x.dtype), ULPS.get(name, (3, 0)) if kind == "f32" else (1e5 if name == "digamma" else 64, 1)
+            info = np.finfo(x.dtype)
+            ulps, floor = ULPS.get(name, (3, 0)) if kind == "f32" else (1e5 if name == "digamma" else 64, 1)
             unit = np.spacing(np.clip(np.abs(np.nan_to_num(expected)), max(floor, 1e8 * info.tiny), info.max / 2))
             near(f"{name}_{kind}", y, expected, ulps, unit.astype(np.float64))
         else:
@@ -308,7 +310,8 @@ def binary_reference(name, a, b):
         quotient = (np.abs(a) // np.maximum(1, np.abs(b))) * np.sign(a) * np.sign(b)
         return quotient if name == "div" else a - quotient * b
     return dict(add=np.add, sub=np.subtract, mul=np.multiply, div=np.divide, max=np.maximum, min=np.minimum,
-                squared_difference=lambda p, q: (p - q) ** 2, floor_div=lambda p, q: p // q if p.dtype.kind == "i" else np.floor(p / q), floor_mod=np.mod,
+                squared_difference=lambda p, q: (p - q) ** 2, floor_mod=np.mod,
+                floor_div=lambda p, q: p // q if integer else np.floor(p / q),
                 truncate_mod=np.fmod, pow=np.power, div_no_nan=lambda p, q: np.where(q == 0, 0, p / q),
                 atan2=np.arctan2, xlogy=special.xlogy, xdivy=lambda p, q: np.where(p == 0, 0, p / q))[name](a, b)
 
@@ -320,7 +323,8 @@ def check_binary(kind):
     a, b = numbers(kind, *drop()), numbers(kind, *drop())
     if size(0, 1) and a.ndim > 1:
         a = a.swapaxes(0, 1).copy().swapaxes(0, 1)
-    strides = lambda v: longs([0 if v.shape[i] == 1 and dims[i] != 1 else v.strides[i] // v.itemsize for i in range(rank)])
+    strides = lambda v: longs([0 if v.shape[i] == 1 and dims[i] != 1 else v.strides[i] // v.itemsize
+                               for i in range(rank)])
     for op, name in enumerate(BINARY):
         p, q = a, b
         if name == "pow":
@@ -342,8 +346,8 @@ def check_binary(kind):
     for op, reference in enumerate(COMPARE):
         p, q = np.asarray(np.round(a)), np.asarray(np.round(b))
         out = np.empty(dims, np.uint8)
-        both(f"compare_{kind}", [out], getattr(library, "ck_compare_" + kind), op, C.c_int(rank), longs(dims), strides(p),
-             strides(q), p, q, out)
+        both(f"compare_{kind}", [out], getattr(library, "ck_compare_" + kind), op, C.c_int(rank), longs(dims),
+             strides(p), strides(q), p, q, out)
         assert (out == np.broadcast_to(reference(p, q), dims)).all(), f"compare_{kind}"
 
 
@@ -355,7 +359,8 @@ def check_rows(kind):
          status=None)
     near(f"bias_add_{kind}", y, activated(x + bias, activation), 0)
     for logarithm in (0, 1):
-        both(f"softmax_{kind}", [y], getattr(library, "ck_softmax_" + kind), rows, columns, logarithm, x, y, status=None)
+        both(f"softmax_{kind}", [y], getattr(library, "ck_softmax_" + kind), rows, columns, logarithm, x, y,
+             status=None)
         near(f"softmax_{kind}", y, (special.log_softmax if logarithm else special.softmax)(wide, 1), t)
     labels, loss = special.softmax(numbers(kind, rows, columns), 1).astype(x.dtype), np.empty(rows, x.dtype)
     both(f"xent_{kind}", [loss, y], getattr(library, "ck_softmax_xent_" + kind), rows, columns, x, labels, loss, y,
@@ -363,8 +368,8 @@ def check_rows(kind):
     near(f"xent_{kind}", loss, -(labels * special.log_softmax(wide, 1)).sum(1), t)
     near(f"xent_{kind}", y, special.softmax(wide, 1) - labels, t)
     classes = random.integers(0, columns, rows)
-    both(f"sparse_xent_{kind}", [loss, y], getattr(library, "ck_sparse_softmax_xent_" + kind), rows, columns, x, classes,
-         loss, y)
+    both(f"sparse_xent_{kind}", [loss, y], getattr(library, "ck_sparse_softmax_xent_" + kind), rows, columns, x,
+         classes, loss, y)
     near(f"sparse_xent_{kind}", loss, -special.log_softmax(wide, 1)[np.arange(rows), classes], t)
     near(f"sparse_xent_{kind}", y, special.softmax(wide, 1) - np.eye(columns)[classes], t)
     total = np.empty(1, x.dtype)
@@ -374,12 +379,14 @@ def check_rows(kind):
         h = columns
         gates, c = numbers(kind, rows, 4 * h), numbers(kind, rows, h)
         new_c, new_h = np.empty_like(c), np.empty_like(c)
-        both("lstm", [new_c, new_h], library.ck_lstm_gates_f32, rows, h, gates, C.c_float(1), c, new_c, new_h, status=None)
+        both("lstm", [new_c, new_h], library.ck_lstm_gates_f32, rows, h, gates, C.c_float(1), c, new_c, new_h,
+             status=None)
         i, j, f, o = np.split(gates.astype(np.float64), 4, 1)
         expected = special.expit(f + 1) * c + special.expit(i) * np.tanh(j)
         near("lstm c", new_c, expected, 1e-6)
         near("lstm h", new_h, special.expit(o) * np.tanh(expected), 1e-6)
-        both("layer_norm", [y], library.ck_layer_norm_f32, rows, columns, x, bias, bias, C.c_float(1e-3), y, status=None)
+        both("layer_norm", [y], library.ck_layer_norm_f32, rows, columns, x, bias, bias, C.c_float(1e-3), y,
+             status=None)
         near("layer_norm", y, (wide - wide.mean(1, keepdims=True)) / np.sqrt(wide.var(1, keepdims=True) + 1e-3) * bias
              + bias, 1e-4)
 
@@ -453,12 +460,12 @@ def check_moves(kind):
     x, y = numbers(kind, outer, rows, columns), np.empty((outer, count, columns), TYPES[kind])
     for index_type in (np.int32, np.int64):
         indices = random.integers(0, rows, count).astype(index_type)
-        both("gather", [y], library.ck_gather, outer, rows, columns * x.itemsize, count, indices, indices.itemsize, x, y)
+        args = [outer, rows, columns * x.itemsize, count, indices, indices.itemsize, x, y]
+        both("gather", [y], library.ck_gather, *args)
         assert (y == x[:, indices]).all(), "gather"
         if count:
             indices[0] = rows
-            both("gather", [y], library.ck_gather, outer, rows, columns * x.itemsize, count, indices, indices.itemsize, x,
-                 y, status=2)
+            both("gather", [y], library.ck_gather, *args, status=2)
     x = numbers(kind, 6, 50)
     y = np.empty((6, 25), TYPES[kind])
     both("copy_strided", [y], library.ck_copy_strided, x.itemsize, C.c_int(2), longs([6, 25]),

@@ -45,8 +45,8 @@ def longs(values):
 
 CONV_FIELDS = """batch in_d in_h in_w in_c filter_d filter_h filter_w out_d out_h out_w out_c stride_d stride_h stride_w
 dilation_d dilation_h dilation_w pad_front pad_top pad_left groups""".split()
-POOLING_FIELDS = """batch channels in_d in_h in_w window_d window_h window_w out_d out_h out_w stride_d stride_h stride_w
-pad_front pad_top pad_left""".split()
+POOLING_FIELDS = """batch channels in_d in_h in_w window_d window_h window_w out_d out_h out_w
+stride_d stride_h stride_w pad_front pad_top pad_left""".split()
 
 
 class Conv(C.Structure):

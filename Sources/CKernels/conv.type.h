@@ -172,7 +172,8 @@ static int X(conv)(ck_pool *pool, const ck_conv *s, const T *input, const T *fil
   for (long g = 0; g < groups; g++) {
     struct X(conv_plan) plan = {
         .images = s->batch, .in_d = s->in_d, .in_h = s->in_h, .in_w = s->in_w, .in_c = s->in_c,
-        .first_c = g * group_c, .tap_count = count, .length = merge ? s->filter_w * s->in_c : group_c, .tap_d = tap_d, .tap_h = tap_h, .tap_w = tap_w,
+        .first_c = g * group_c, .tap_count = count, .length = merge ? s->filter_w * s->in_c : group_c,
+        .tap_d = tap_d, .tap_h = tap_h, .tap_w = tap_w,
         .count_d = s->out_d, .count_h = s->out_h, .count_w = s->out_w, .step_d = s->stride_d, .step_h = s->stride_h,
         .step_w = s->stride_w, .origin_d = -s->pad_front, .origin_h = -s->pad_top, .origin_w = -s->pad_left,
         .out_image = pixels * s->out_c, .out_d = s->out_h * s->out_w * s->out_c, .out_h = s->out_w * s->out_c,
@@ -189,7 +190,7 @@ static int X(conv)(ck_pool *pool, const ck_conv *s, const T *input, const T *fil
   return CK_OK;
 }
 
-/* ---------------------------------------------------------------------------------------- gradient of the input -- */
+/* ----------------------------------------------------------------------------------------- gradient of the input -- */
 
 /* Along each axis the input positions first, first + stride, ... share their taps (a phase): those for which
  * first + pad - tap*dilation is a multiple of the stride. The quotient is where in the output such a tap starts, and

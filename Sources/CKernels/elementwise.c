@@ -3,7 +3,7 @@
 
 extern double lgamma_r(double x, int *sign);
 
-/* ------------------------------------------------------------------------------------------------ library functions */
+/* --------------------------------------------------------------------------------------------- library functions -- */
 
 static const double pi = 3.14159265358979323846;
 
@@ -166,7 +166,7 @@ static library_binary_f64 *const binary_f64[CK_BINARY_COUNT] = FLOAT_BINARY_TABL
 static library_binary_i32 *const binary_i32[CK_BINARY_COUNT] = INTEGER_BINARY_TABLE(i32);
 static library_binary_i64 *const binary_i64[CK_BINARY_COUNT] = INTEGER_BINARY_TABLE(i64);
 
-/* --------------------------------------------------------------------------------------------------------- broadcast */
+/* ----------------------------------------------------------------------------------------------------- broadcast -- */
 
 /* Dimensions of a broadcast with those of size 1 dropped and neighbours joined where both operands allow it. The last
  * one is the row that the loops run along. */
@@ -261,7 +261,7 @@ int ck_unary_f64(ck_pool *pool, ck_unary op, long n, const double *x, double *y,
   return unary_f64(pool, op, n, x, y, alpha);
 }
 
-/* ---------------------------------------------------------------------------------------------------- the LSTM cell */
+/* ------------------------------------------------------------------------------------------------- the LSTM cell -- */
 
 struct lstm_job {
   long hidden;

@@ -96,7 +96,7 @@ BINARY(le, uint8_t, p <= q)
 BINARY(gt, uint8_t, p > q)
 BINARY(ge, uint8_t, p >= q)
 
-/* -------------------------------------------------------------------------------------------------------- reductions */
+/* ---------------------------------------------------------------------------------------------------- reductions -- */
 
 /* acc[j] = acc[j] op x[i*stride + j] for all i < rows in order, j < width; `shift` has `width` elements and belongs to
  * the squared deviations only. Four vectors at a time stay in registers. */
@@ -142,7 +142,7 @@ REDUCE(reduce_squares, a + (v - s) * (v - s), a + (v - s) * (v - s))
 #endif
 
 #if IS_FLOAT
-/* --------------------------------------------------------------------------------------------------- rows of floats */
+/* ------------------------------------------------------------------------------------------------ rows of floats -- */
 
 INLINE T NAME(activated)(T v, ck_activation activation) {
   if (activation == CK_LINEAR) return v;

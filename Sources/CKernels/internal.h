@@ -11,7 +11,7 @@
 
 #include "CKernels.h"
 
-/* -------------------------------------------------------------------------------------------------------- threads -- */
+/* ------------------------------------------------------------------------------------------------------- threads -- */
 
 /* Into how many pieces to cut `count` independent units of `cost` in all, when a piece should cost at least `least`
  * (both in simple operations, about 0.1 ns): at most four per thread, 1 without a pool. */
@@ -27,14 +27,22 @@ void ck_ranges(ck_pool *pool, long count, double cost, void (*fn)(void *context,
 
 /* The calling thread's scratch memory for one purpose, page aligned, valid until the next call with that slot on the
  * same thread. NULL when memory is lacking. */
-enum { CK_SCRATCH_PACK, CK_SCRATCH_BLOCK, CK_SCRATCH_ROWS, CK_SCRATCH_TAIL, CK_SCRATCH_LAYOUT, CK_SCRATCH_PARTS, CK_SCRATCH_SLOTS };
+enum {
+  CK_SCRATCH_PACK,   /* the right matrix in panels */
+  CK_SCRATCH_BLOCK,  /* a box of an image, or its combined rows */
+  CK_SCRATCH_ROWS,   /* rows of the left matrix, spread */
+  CK_SCRATCH_TAIL,   /* the last columns of a right matrix; variances */
+  CK_SCRATCH_LAYOUT, /* an operand in another order */
+  CK_SCRATCH_PARTS,  /* partial results, tables */
+  CK_SCRATCH_SLOTS
+};
 void *ck_scratch(int slot, size_t bytes);
 
 static inline long ck_min(long a, long b) { return a < b ? a : b; }
 static inline long ck_max(long a, long b) { return a > b ? a : b; }
 static inline long ck_ceil_div(long a, long b) { return (a + b - 1) / b; }
 
-/* ------------------------------------------------------------------------------------------------- the inner loops -- */
+/* ----------------------------------------------------------------------------------------------- the inner loops -- */
 
 /* One register tile of a matrix product: C[rows, columns] (+)= sum over segments s and k < length of
  * A[i*lda + segments[s] + k] * B[s*length + k, column]. B's rows are b_row apart and its panels of two vectors b_panel
@@ -83,7 +91,8 @@ typedef CK_TILES(uint32_t) ck_tiles_u32;
     void (*compare[CK_COMPARE_COUNT])(long n, const T *a, int a_step, const T *b, int b_step, uint8_t *out); \
     void (*reduce[CK_REDUCE_COUNT])(long rows, long width, long stride, const T *x, const T *shift, T *acc); \
     void (*reduce_squares)(long rows, long width, long stride, const T *x, const T *shift, T *acc); \
-    void (*affine)(long n, const T *x, const T *mean, const T *scale, const T *offset, ck_activation activation, T *y); \
+    void (*affine)(long n, const T *x, const T *mean, const T *scale, const T *offset, ck_activation activation, \
+                   T *y); \
     void (*affine_scalar)(long n, const T *x, T mean, T scale, T offset, ck_activation activation, T *y); \
     void (*exp_shifted)(long n, const T *x, T shift, T *y); \
     void (*lstm)(long n, const T *gates, T forget_bias, const T *c, T *new_c, T *new_h); \
@@ -138,7 +147,7 @@ extern const ck_table ck_table_avx2, ck_table_avx512;
 extern const ck_table ck_table_neon;
 #endif
 
-/* ---------------------------------------------------------------------------------------------- products of blocks -- */
+/* -------------------------------------------------------------------------------------------- products of blocks -- */
 
 /* The right-hand matrix of a product as the tiles read it. Packed: panels of two vectors, each k rows long, the last
  * one vector wide if that suffices. Plain (`direct`): the caller's row-major matrix, and in `tail` a packed copy of the

@@ -71,7 +71,7 @@ int ck_batch_norm_training_f32(ck_pool *pool, long outer, long channels, long in
   return ck_batch_norm_f32(pool, outer, channels, inner, x, scale, offset, mean, variance, epsilon, activation, y);
 }
 
-/* ------------------------------------------------------------------------------------------------ layer normalisation */
+/* ------------------------------------------------------------------------------------------- layer normalisation -- */
 
 struct layer_job {
   long columns;

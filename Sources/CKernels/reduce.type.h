@@ -1,4 +1,5 @@
-/* Reductions of one element type. Takes T, X(name) = name_f32 and so on, IS_FLOAT, HIGHEST, LOWEST, TABLE: its loops. */
+/* Reductions of one element type. Takes T, X(name) = name_f32 and so on, IS_FLOAT, HIGHEST, LOWEST and TABLE, its
+ * loops. */
 
 struct X(reduce_job) {
   void (*rows)(long rows, long width, long stride, const T *x, const T *shift, T *acc);
@@ -83,7 +84,7 @@ static int X(reduce)(ck_pool *pool, ck_reduction op, long outer, long reduce, lo
   return CK_OK;
 }
 
-/* ------------------------------------------------------------------------------------------ position of the extremes */
+/* -------------------------------------------------------------------------------------- position of the extremes -- */
 
 struct X(argmax_job) {
   int smallest;

@@ -75,7 +75,7 @@ void ck_transpose_matrix(ck_pool *pool, long element_size, long rows, long colum
   ck_ranges(pool, ck_ceil_div(columns, 32), (double)rows * columns * 4, transpose_bands, &job);
 }
 
-/* --------------------------------------------------------------------------------------------------- strided copies */
+/* ------------------------------------------------------------------------------------------------ strided copies -- */
 
 /* Dimensions with those of size 1 dropped and neighbours joined where both sides allow it, last one innermost. */
 struct copy_job {
@@ -243,7 +243,7 @@ int ck_transpose(ck_pool *pool, long element_size, int rank, const long *dims, c
   return ck_copy_strided(pool, element_size, rank, sizes, x, x_strides, y, y_strides);
 }
 
-/* ----------------------------------------------------------------------------------------------------------- gather */
+/* -------------------------------------------------------------------------------------------------------- gather -- */
 
 struct gather_job {
   long rows, row_bytes, count, index_size;

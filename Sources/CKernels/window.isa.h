@@ -81,12 +81,15 @@ static void NAME(depthwise_window)(const ck_window *window, long pixels, long ch
     long c = 0;
     if (several) {
       for (; c + 2 * lanes <= channels; c += 2 * lanes)
-        NAME(depthwise_vectors)(4, 2, window, channels, from + c, filter + c, bias ? bias + c : NULL, activation, to + c);
+        NAME(depthwise_vectors)(4, 2, window, channels, from + c, filter + c,
+                                bias ? bias + c : NULL, activation, to + c);
       for (; c + lanes <= channels; c += lanes)
-        NAME(depthwise_vectors)(4, 1, window, channels, from + c, filter + c, bias ? bias + c : NULL, activation, to + c);
+        NAME(depthwise_vectors)(4, 1, window, channels, from + c, filter + c,
+                                bias ? bias + c : NULL, activation, to + c);
     } else {
       for (; c + lanes <= channels; c += lanes)
-        NAME(depthwise_vectors)(1, 1, window, channels, from + c, filter + c, bias ? bias + c : NULL, activation, to + c);
+        NAME(depthwise_vectors)(1, 1, window, channels, from + c, filter + c,
+                                bias ? bias + c : NULL, activation, to + c);
     }
     const long done = several ? 4 : 1;
     for (long q = 0; q < done && c < channels; q++) {

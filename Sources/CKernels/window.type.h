@@ -51,12 +51,14 @@ static int X(pooling_run)(ck_pool *pool, struct X(pooling_job) *job) {
 }
 
 int X(ck_max_pool)(ck_pool *pool, const ck_pooling *shape, const T *input, T *output) {
-  struct X(pooling_job) job = {shape, ck_kernels()->TABLE->max_row, ck_kernels()->TABLE->max_columns, input, output, 0};
+  const X(ck_windows) *loops = ck_kernels()->TABLE;
+  struct X(pooling_job) job = {shape, loops->max_row, loops->max_columns, input, output, 0};
   return X(pooling_run)(pool, &job);
 }
 
 int X(ck_avg_pool)(ck_pool *pool, const ck_pooling *shape, const T *input, T *output) {
-  struct X(pooling_job) job = {shape, ck_kernels()->TABLE->sum_row, ck_kernels()->TABLE->mean_columns, input, output, 0};
+  const X(ck_windows) *loops = ck_kernels()->TABLE;
+  struct X(pooling_job) job = {shape, loops->sum_row, loops->mean_columns, input, output, 0};
   return X(pooling_run)(pool, &job);
 }
 

@@ -15,12 +15,16 @@ package final class GraphRunner {
   private let workers: WorkerPool
   private var prepared: [String: PreparedRun] = [:]
 
-  /// - Parameter threads: among which large kernels split their work; the results do not depend on it.
-  package init(_ graph: Graph, threads: Int = 1, limits: RunLimits = RunLimits()) throws(CheckpointError) {
+  /// - Parameters:
+  ///   - threads: among which large kernels split their work; the results do not depend on it.
+  ///   - registry: the ops that are known; nil for all of them.
+  package init(
+    _ graph: Graph, threads: Int = 1, limits: RunLimits = RunLimits(), registry: OpRegistry? = nil
+  ) throws(CheckpointError) {
     self.graph = graph
     self.limits = limits
     budget = MemoryBudget(limit: limits.liveBytes)
-    registry = try OpRegistry.standard()
+    self.registry = if let registry { registry } else { try OpRegistry.standard() }
     workers = WorkerPool(threads: threads)
   }
 

@@ -217,7 +217,8 @@ extension KernelContext {
   }
 
   /// Memory for an output: that of input `i` if nobody else has it and the size is right, else fresh. The elements are then
-  /// still those of the input, and `tensor(i)` is the output itself.
+  /// still those of the input, and `tensor(i)` is the output itself. A tensor that the kernel got from `tensor(i)` before has
+  /// two owners.
   package mutating func output(
     reusing i: Int, _ dtype: DType, _ shape: Shape
   ) throws(CheckpointError) -> DenseTensor {
@@ -234,10 +235,9 @@ extension KernelContext {
   }
 
   private mutating func reusable(_ i: Int, _ dtype: DType, _ shape: Shape) -> DenseTensor? {
-    guard i < inputs.count, var value = inputs[i].take() else { return nil }
-    let isFree = value.isOnlyOwner()
-    inputs[i] = value
-    guard isFree, case .dense(let tensor) = value, tensor.dtype == dtype, tensor.shape == shape else { return nil }
+    guard i < inputs.count, inputs[i].isOnlyOwner(), case .dense(let tensor)? = inputs[i], tensor.dtype == dtype,
+      tensor.shape == shape
+    else { return nil }
     return tensor
   }
 

@@ -336,3 +336,18 @@ extension DenseTensor? {
     return try unsafe self.withPointer(T.self) { (p) throws(E) in try unsafe body(p) }
   }
 }
+
+extension NumericElement {
+  /// The number nearest to `x` toward zero; for whole numbers, 0 for NaN.
+  init(saturating x: Double) {
+    if x <= Self.lowest.asDouble {
+      self = Self.lowest
+    } else if x >= Self.highest.asDouble {
+      self = Self.highest
+    } else if x.isNaN, !(Self.self is any FloatElement.Type) {
+      self = 0
+    } else {
+      self = Self(x)
+    }
+  }
+}

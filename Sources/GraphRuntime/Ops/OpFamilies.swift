@@ -2,9 +2,14 @@
 enum OpFamilies {
   static let all: [[Op]] = [
     ControlOps.table,
+    ArrayOps.table,
+    MathOps.table,
+    LogicOps.table,
     FunctionOps.table,
     StateOps.table,
     ListOps.table,
     NNOps.table,
+    ImageOps.table,
+    RandomOps.table,
   ]
 }

@@ -9,10 +9,32 @@ package struct Philox: Sendable {
   ///   - seed2: the attribute `seed2`, the op's. Both zero asks TensorFlow for fresh numbers each time; here they are fixed.
   package init(seed: Int, seed2: Int) {
     let (low, high) = seed == 0 && seed2 == 0 ? (87_654_321, 1) : (seed, seed2)
-    let a = UInt64(bitPattern: Int64(low))
-    let b = UInt64(bitPattern: Int64(high))
-    key = (UInt32(truncatingIfNeeded: a), UInt32(truncatingIfNeeded: a >> 32))
-    counter = (0, 0, UInt32(truncatingIfNeeded: b), UInt32(truncatingIfNeeded: b >> 32))
+    self.init(key: UInt64(bitPattern: Int64(low)), counter: 0, UInt64(bitPattern: Int64(high)))
+  }
+
+  /// The generator of a key at a place.
+  package init(key: UInt64, counter low: UInt64, _ high: UInt64) {
+    self.key = (UInt32(truncatingIfNeeded: key), UInt32(truncatingIfNeeded: key >> 32))
+    counter = (
+      UInt32(truncatingIfNeeded: low), UInt32(truncatingIfNeeded: low >> 32), UInt32(truncatingIfNeeded: high),
+      UInt32(truncatingIfNeeded: high >> 32)
+    )
+  }
+
+  /// The generator of a stateless op: what a fixed key makes of the two seeds becomes key and counter.
+  package init(scrambling seed: UInt64, _ seed2: UInt64) {
+    var fixed = Philox(key: 0x0246_1e29_3ec8_f720, counter: seed, seed2)
+    let mixed = fixed.next()
+    self.init(
+      key: UInt64(mixed.1) << 32 | UInt64(mixed.0), counter: 0, UInt64(mixed.3) << 32 | UInt64(mixed.2))
+  }
+
+  /// As the second kind of stateless ops takes them.
+  package var keyAndCounter: (key: UInt64, low: UInt64, high: UInt64) {
+    (
+      UInt64(key.1) << 32 | UInt64(key.0), UInt64(counter.1) << 32 | UInt64(counter.0),
+      UInt64(counter.3) << 32 | UInt64(counter.2)
+    )
   }
 
   /// The next four numbers.
@@ -55,7 +77,8 @@ package struct Philox: Sendable {
   /// Two normally distributed floats (Box and Muller).
   package static func normal(_ a: UInt32, _ b: UInt32) -> (Float, Float) {
     let u = max(float(a), 1e-7)
-    let angle = 2 * Float.pi * float(b)
+    // The product is a double's in TensorFlow too.
+    let angle = Float(2 * Double.pi * Double(float(b)))
     let radius = (-2 * logarithm(u)).squareRoot()
     let (s, c) = sineAndCosine(angle)
     return (s * radius, c * radius)

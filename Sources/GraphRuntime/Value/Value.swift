@@ -32,19 +32,16 @@ package enum Value: Sendable {
     case .list: "a tensor list"
     }
   }
+}
 
-  /// Whether the only reference to the value's memory is the one in hand, so that it may be overwritten.
+extension Optional where Wrapped == Value {
+  /// Whether the only reference to the value's memory is the one in this variable, so that it may be overwritten.
   mutating func isOnlyOwner() -> Bool {
-    switch consume self {
-    case .dense(var tensor):
-      let isUnique = isKnownUniquelyReferenced(&tensor) && tensor.ownsItsMemoryAlone
-      self = .dense(tensor)
-      return isUnique
-    case .strings(let strings): self = .strings(strings)
-    case .resource(let resource): self = .resource(resource)
-    case .reference(let variable): self = .reference(variable)
-    case .list(let list): self = .list(list)
-    }
-    return false
+    guard case .dense(var tensor)? = self else { return false }
+    // While it is looked at, the local variable is the one that counts.
+    self = nil
+    let isUnique = isKnownUniquelyReferenced(&tensor) && tensor.ownsItsMemoryAlone
+    self = .dense(tensor)
+    return isUnique
   }
 }

@@ -80,9 +80,9 @@ enum Variables {
 extension VariableCell {
   /// The value in memory that nobody else has, taken out of the variable: change it, then `assign` it.
   func writable(_ budget: MemoryBudget) throws(CheckpointError) -> DenseTensor {
-    var value = try take()
+    var value: Value? = try take()
     let isFree = value.isOnlyOwner()
-    guard case .dense(let tensor) = value else {
+    guard case .dense(let tensor)? = value else {
       throw CheckpointError(.corrupt, "the variable '\(name)' does not hold numbers")
     }
     if isFree { return tensor }
