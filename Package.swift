@@ -46,20 +46,25 @@ let package = Package(
     family("NumPy", formats: ["Flat", "Npy"], ["CheckpointCore"]),
     room("FormatRegistry", ["CheckpointCore", "TensorFlow", "NumPy"]),
 
+    .target(name: "CKernels", exclude: ["README.md"], cSettings: c),
+    .target(
+      name: "GraphRuntime", dependencies: ["CheckpointCore", "ProtoWire", "CKernels"], exclude: ["README.md"],
+      swiftSettings: house),
+
     room("Conversion", ["CheckpointCore"]),
-    room("Verifier", ["CheckpointCore"]),
+    room("Verifier", ["CheckpointCore", "ProtoWire", "GraphRuntime"]),
     room(
       "Commands",
       [
-        "CCore", "CheckpointCore", "Conversion", "FormatRegistry", "Verifier",
-        .product(name: "ArgumentParser", package: "swift-argument-parser"),
+        "CCore", "CheckpointCore", "Conversion", "FormatRegistry", "GraphRuntime", "ProtoWire",
+        "Verifier", .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ]),
     .executableTarget(name: "ckpt-convert", dependencies: ["Commands"], swiftSettings: house),
-
     // Tests. TestKit is what they share.
     .target(
       name: "TestKit", dependencies: ["CheckpointCore", "ProtoWire"], path: "Tests/TestKit", swiftSettings: house),
     tests("CheckpointCoreTests", ["CCore", "CheckpointCore"]),
+    tests("GraphRuntimeTests", ["CheckpointCore", "ProtoWire", "GraphRuntime"]),
     tests("ProtoWireTests", ["CheckpointCore", "ProtoWire"]),
     tests("TensorFlowTests", ["CSnappy", "CheckpointCore", "ProtoWire", "TensorFlow"]),
     tests("NumPyTests", ["CheckpointCore", "NumPy"]),

@@ -19,6 +19,8 @@ public struct CkptConvert: ParsableCommand {
     usage: """
       ckpt-convert INPUT --to FORMAT [-o OUTPUT] [options]
       ckpt-convert inspect INPUT [--json] [--digests]
+      ckpt-convert run GRAPH [--weights CKPT] --feed NAME=FILE|VALUE --fetch NAME[=FILE.npy]
+      ckpt-convert verify BEFORE AFTER [--graph GRAPH] [--atol X] [--rtol X]
       ckpt-convert formats [--json]
       """,
     discussion: """
@@ -36,7 +38,9 @@ public struct CkptConvert: ParsableCommand {
         73 the output cannot be made or is already there, 74 input/output error, 130 interrupted
       """,
     version: version,
-    subcommands: [ConvertCommand.self, InspectCommand.self, FormatsCommand.self],
+    subcommands: [
+      ConvertCommand.self, InspectCommand.self, RunCommand.self, VerifyCommand.self, FormatsCommand.self,
+    ],
     defaultSubcommand: ConvertCommand.self)
 
   public init() {}

@@ -48,6 +48,13 @@ public struct JSONWriter {
     }
   }
 
+  /// A number by its text; what is not finite becomes a string.
+  public mutating func number(_ key: String? = nil, _ text: String) {
+    begin(key)
+    let isNumber = text.utf8.allSatisfy { $0 >= 0x30 && $0 < 0x3a || [0x2b, 0x2d, 0x2e, 0x45, 0x65].contains($0) }
+    if isNumber { bytes.append(contentsOf: text.utf8) } else { quote(Array(text.utf8)) }
+  }
+
   public mutating func value(_ key: String? = nil, _ flag: Bool) {
     begin(key)
     bytes.append(contentsOf: (flag ? "true" : "false").utf8)

@@ -1,0 +1,40 @@
+import ArgumentParser
+import CheckpointCore
+import FormatRegistry
+import GraphRuntime
+import ProtoWire
+import Verifier
+
+/// What a graph is fed and asked for.
+struct GraphOptions: ParsableArguments {
+  @Option(help: ArgumentHelp("A value for a tensor, as an .npy file or a JSON literal. Repeatable.", valueName: "name=file|value"))
+  var feed: [String] = []
+
+  @Option(help: ArgumentHelp("A tensor to compute (default: the graph's own outputs). Repeatable.", valueName: "name"))
+  var fetch: [String] = []
+
+  /// The feeds and fetches, resolved.
+  func request(
+    _ graph: Graph, fetches: [String], fillsPlaceholders: Bool
+  ) throws(CheckpointError) -> GraphRequest {
+    let feeds = try feed.map { (text) throws(CheckpointError) in
+      let argument = try TensorArgument(text, option: "--feed")
+      let name = GraphRequest.tensorName(argument.name, of: graph)
+      return (argument.name, try argument.tensor(dtype: try graph.placeholder(name)?.dtype))
+    }
+    return try GraphRequest(graph, feeds: feeds, fetches: fetches, fillsPlaceholders: fillsPlaceholders)
+  }
+}
+
+enum Graphs {
+  /// The graph that belongs to a checkpoint, where a file beside it says so.
+  static func beside(_ store: VariableStore) -> String? { store.graph?.path }
+
+  /// The checkpoint that belongs to a graph: a SavedModel's own variables, or the bundle with the prefix of a `.meta`.
+  static func weights(of path: String) -> String? {
+    if Candidate.isFolder(path) { return Candidate.exists(joinPath(path, "variables/variables.index")) ? path : nil }
+    guard path.hasSuffix(".meta") else { return nil }
+    let prefix = String(path.dropLast(5))
+    return Candidate.exists(prefix + ".index") ? prefix : nil
+  }
+}

@@ -1,0 +1,122 @@
+import ArgumentParser
+import CheckpointCore
+import FormatRegistry
+import GraphRuntime
+import ProtoWire
+import Verifier
+
+/// `ckpt-convert run GRAPH`
+struct RunCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "run", abstract: "Computes tensors of a TensorFlow graph, with no TensorFlow.",
+    discussion: """
+      GRAPH is a .meta file, a SavedModel folder, or a frozen .pb. Any tensor can be fed and any can be fetched, by name: x:0, or \
+      x for its first output. --weights takes a checkpoint of any format; without it a SavedModel's own variables are used, or the \
+      checkpoint beside the .meta.
+
+      EXAMPLES
+        ckpt-convert run epoch-9.meta --feed images:0=x.npy --feed labels:0=y.npy --fetch accuracy:0
+        ckpt-convert run model.meta --weights flat.npy --feed x:0='[[1, 2]]' --fetch rnn/while/Exit_3:0=state.npy
+      """)
+
+  @Argument(help: "A .meta file, a SavedModel folder, or a frozen .pb.", completion: .file())
+  var graph: String
+
+  @Option(help: ArgumentHelp("The checkpoint, of any format.", valueName: "ckpt"), completion: .file())
+  var weights: String?
+
+  @OptionGroup(title: "Reading the weights") var reading: ReadingOptions
+
+  @Option(help: ArgumentHelp("A value for a tensor, as an .npy file or a JSON literal. Repeatable.", valueName: "name=file|value"))
+  var feed: [String] = []
+
+  @Option(help: ArgumentHelp("A tensor to compute, and the .npy file to write it to (default: the graph's own outputs, shown). Repeatable.", valueName: "name[=file.npy]"))
+  var fetch: [String] = []
+
+  @Flag(help: "Print one JSON object.")
+  var json = false
+
+  @Option(help: ArgumentHelp("Threads (default: one a core). The values do not depend on it.", valueName: "n"))
+  var jobs: Int?
+
+  func run() throws { try compute() }
+
+  private func compute() throws(CheckpointError) {
+    let graph = try GraphLoader.load(self.graph)
+    var options = GraphOptions()
+    options.feed = feed
+    let targets = fetch.map(RunCommand.split)
+    let request = try options.request(graph, fetches: targets.map(\.name), fillsPlaceholders: false)
+    let store = try (weights ?? Graphs.weights(of: self.graph)).map { (path) throws(CheckpointError) in
+      try reading.open(path).0
+    }
+    if let store { Report.warn(store) }
+    let runner = try GraphRunner(graph, threads: jobs ?? Machine.cores)
+    let values = try runner.evaluate(request, store)
+    for (i, target) in targets.enumerated() {
+      if let path = target.file { try RunCommand.write(values[i], to: path) }
+    }
+    if json {
+      Console.print(try text(request, values, targets))
+    } else {
+      try show(request, values, targets)
+    }
+  }
+
+  /// A name, and a file behind the `=`.
+  private static func split(_ fetch: String) -> (name: String, file: String?) {
+    guard let equals = fetch.utf8.firstIndex(of: UInt8(ascii: "=")) else { return (fetch, nil) }
+    return (String(fetch[..<equals]), String(fetch[fetch.utf8.index(after: equals)...]))
+  }
+
+  private static func write(_ tensor: Tensor, to path: String) throws(CheckpointError) {
+    guard let format = AllFormats.named("npy"), let writer = format.writer else { return }
+    let (folder, name) = splitPath(path)
+    let stem = format.stem(of: name)
+    var store = VariableStore(source: .init(format: "run", path: path))
+    try store.append(Variable(name: Name(stem), tensor: tensor, role: .other))
+    if let loss = writer.losses(writing: store).first {
+      throw CheckpointError(.unsupported, "cannot be written to an .npy file: \(loss.reason)").at(file: path)
+    }
+    var staged = try StagedOutput(prefix: joinPath(folder, stem), replacing: true, protecting: [])
+    try writer.write(store, to: &staged, options: WriteOptions())
+    _ = try staged.commit()
+  }
+
+  private func show(_ request: GraphRequest, _ values: [Tensor], _ targets: [(name: String, file: String?)]) throws(CheckpointError) {
+    var table = Table(["TENSOR", "DTYPE", "SHAPE", "VALUE"])
+    for (i, value) in values.enumerated() {
+      let file = i < targets.count ? targets[i].file : nil
+      let shown: String
+      if let file { shown = file } else { shown = try TensorText(value).brief() }
+      table.append([request.fetches[i].text, value.dtype.rawValue, value.shape.description, shown])
+    }
+    Console.print(table.text(columns: nil))
+  }
+
+  private func text(
+    _ request: GraphRequest, _ values: [Tensor], _ targets: [(name: String, file: String?)]
+  ) throws(CheckpointError) -> [UInt8] {
+    var texts: [TensorText?] = []
+    for (i, value) in values.enumerated() {
+      let file = i < targets.count ? targets[i].file : nil
+      texts.append(file == nil && value.shape.elementCount <= 1 << 16 ? try TensorText(value) : nil)
+    }
+    var json = JSONWriter()
+    json.object { json in
+      json.value("graph", self.graph)
+      json.array("fetches") { json in
+        for (i, value) in values.enumerated() {
+          json.object(inline: true) { json in
+            json.value("name", request.fetches[i].text)
+            json.value("dtype", value.dtype.rawValue)
+            json.array("shape") { json in for size in value.shape.dimensions { json.value(nil, size) } }
+            if i < targets.count, let file = targets[i].file { json.value("file", file) }
+            texts[i]?.write("value", to: &json)
+          }
+        }
+      }
+    }
+    return json.finished()
+  }
+}

@@ -1,0 +1,100 @@
+package import CheckpointCore
+import ProtoWire
+
+/// The variables of a checkpoint as a graph reads them: each is read once, when a run first needs it, and stays for the
+/// runs that follow. The checkpoint itself is never changed.
+package final class Weights: @unchecked Sendable {
+  package let store: VariableStore
+  private let keys: VariableKeys
+  private var values: [String: Value] = [:]
+
+  /// - Parameter graph: the graph that reads them; its savers say which key belongs to which variable.
+  package init(_ store: VariableStore, for graph: Graph) {
+    self.store = store
+    keys = VariableKeys(graph, store)
+  }
+
+  /// - Throws: `notFound` where the checkpoint has no key for the variable, `corrupt` where dtype or shape differ.
+  func value(of spec: VariableSpec, _ budget: MemoryBudget) throws(CheckpointError) -> Value {
+    if let known = values[spec.node] { return known }
+    guard let found = try keys.find(spec) else { throw missing(spec) }
+    let value = try locating(variable: found.variable.name) { () throws(CheckpointError) in
+      try read(found, spec, budget)
+    }
+    values[spec.node] = value
+    return value
+  }
+
+  /// The key that a variable of the graph is read from, or nil where the checkpoint has none.
+  package func key(ofVariable node: String) throws(CheckpointError) -> Name? {
+    try keys.find(VariableSpec(node: node, sharedName: "", dtype: nil, shape: nil))?.variable.name
+  }
+
+  private func read(
+    _ found: VariableKeys.Found, _ spec: VariableSpec, _ budget: MemoryBudget
+  ) throws(CheckpointError) -> Value {
+    var tensor = found.variable.tensor
+    // Weights that were narrowed, or a float64 vector of a float32 network: the graph's dtype is what it computes in.
+    if let dtype = spec.dtype, dtype != tensor.dtype, dtype.isCastable, tensor.dtype.isCastable {
+      tensor = try tensor.cast(to: dtype)
+    }
+    if let dtype = spec.dtype, dtype != tensor.dtype {
+      throw CheckpointError(
+        .corrupt, "is \(tensor.dtype.rawValue) in the checkpoint, but \(dtype.rawValue) in the graph ('\(Name(spec.node))')")
+    }
+    let shape = try found.slice.map { (slice) throws(CheckpointError) in try slice.shape(of: tensor.shape) } ?? tensor.shape
+    if let wanted = spec.shape, !shape.matches(wanted) {
+      let text = Placeholder(name: "", dtype: nil, shape: wanted, hasDefault: false).sizes
+      throw CheckpointError(
+        .corrupt, "has the shape \(shape) in the checkpoint, but \(text) in the graph ('\(Name(spec.node))')")
+    }
+    let whole = try Value(tensor, budget: budget, isPinned: true)
+    guard let slice = found.slice, shape != tensor.shape, case .dense(let dense) = whole else { return whole }
+    return .dense(try slice.cut(dense, shape, budget))
+  }
+
+  private func missing(_ spec: VariableSpec) -> CheckpointError {
+    let near = nearest(to: spec.node, among: store.variables.map { "\($0.name)" })
+    let remedy = near.isEmpty ? nil : "the nearest names are \(near.map { "'\($0)'" }.joined(separator: ", "))"
+    return CheckpointError(.notFound, "the variable '\(Name(spec.node))' is not in the checkpoint", remedy: remedy)
+  }
+}
+
+extension Shape {
+  /// Whether the shape is one that a partly unknown one allows.
+  package func matches(_ partial: [Int]) -> Bool {
+    rank == partial.count && zip(dimensions, partial).allSatisfy { $1 < 0 || $0 == $1 }
+  }
+}
+
+/// Up to three names that differ least from the one that was not found.
+package func nearest(to wanted: String, among names: [String], count: Int = 3) -> [String] {
+  // Long lists are narrowed to names that share an end, which is cheap to see.
+  let target = Array(wanted.utf8.prefix(200))
+  var scored: [(distance: Int, name: String)] = []
+  for name in names.prefix(20_000) {
+    let utf8 = Array(name.utf8.prefix(200))
+    guard abs(utf8.count - target.count) <= max(8, target.count / 2) else { continue }
+    let distance = editDistance(target, utf8, limit: max(3, target.count / 2))
+    if let distance { scored.append((distance, name)) }
+  }
+  return scored.sorted { ($0.distance, $0.name) < ($1.distance, $1.name) }.prefix(count).map(\.name)
+}
+
+/// Insertions, deletions and changes from one to the other, or nil beyond the limit.
+private func editDistance(_ a: [UInt8], _ b: [UInt8], limit: Int) -> Int? {
+  var row = Array(0...b.count)
+  for i in a.indices {
+    var diagonal = row[0]
+    row[0] = i + 1
+    var least = row[0]
+    for j in b.indices {
+      let cost = min(row[j] + 1, row[j + 1] + 1, diagonal + (a[i] == b[j] ? 0 : 1))
+      diagonal = row[j + 1]
+      row[j + 1] = cost
+      least = min(least, cost)
+    }
+    if least > limit { return nil }
+  }
+  return row[b.count] <= limit ? row[b.count] : nil
+}
