@@ -59,7 +59,8 @@ def lines(tensors):
 
 
 def tensor(t):
-    return {k: t[k] for k in ("name", "dtype", "shape", "sha256")}
+    dtype = np.dtype(t["dtype"]).newbyteorder("=").name if t["dtype"].startswith((">", "<", "|")) else t["dtype"]
+    return {"name": t["name"], "dtype": dtype, "shape": t["shape"], "sha256": t["sha256"]}
 
 
 def copy(source, target, names):
@@ -101,14 +102,16 @@ def finish(case, target):
 
 
 def cut(target, file, order):
-    """Names and digests of a vector's variables, as float32."""
+    """Names and digests of a vector's variables: float32 as the graph has them, where every value survives that."""
     vector = np.load(os.path.join(target, file))
+    if np.array_equal(vector.astype("<f4"), vector):
+        vector = vector.astype("<f4")
     entries = []
     for v in order:
         count = int(np.prod(v["shape"], dtype=np.int64))
-        part = np.ascontiguousarray(vector[v["offset"]:v["offset"] + count].astype("<f4"))
+        part = np.ascontiguousarray(vector[v["offset"]:v["offset"] + count])
         assert part.size == count
-        entries.append({"name": v["name"], "dtype": "float32", "shape": v["shape"], "sha256": hashlib.sha256(part.tobytes()).hexdigest()})
+        entries.append({"name": v["name"], "dtype": part.dtype.name, "shape": v["shape"], "sha256": hashlib.sha256(part.tobytes()).hexdigest()})
     return entries
 
 
