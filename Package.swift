@@ -43,7 +43,7 @@ let package = Package(
     .systemLibrary(name: "CSnappy", path: "System/CSnappy", providers: [.apt(["libsnappy-dev"]), .brew(["snappy"])]),
 
     family("TensorFlow", formats: ["Bundle", "Graph", "State"], ["CheckpointCore", "ProtoWire", "CSnappy"]),
-    family("NumPy", formats: ["Flat", "Npy"], ["CheckpointCore"]),
+    family("NumPy", formats: ["Flat", "Npy", "Pickle"], ["CheckpointCore"]),
     room("FormatRegistry", ["CheckpointCore", "TensorFlow", "NumPy"]),
 
     .target(name: "CKernels", exclude: ["README.md"], cSettings: c),

@@ -8,8 +8,9 @@ public enum NumPyFormats {
     cannotHold: "variants", recognise: FlatReader.recognise, reader: FlatReader(), writer: FlatWriter())
 
   public static let npy = CheckpointFormat(
-    name: "npy", summary: "one numpy array: NAME.npy; with --layout the flat vector of many variables",
-    suffixes: [".npy"],
+    name: "npy",
+    summary: "one numpy array: NAME.npy, or a pickle of one; with --layout the flat vector of many variables",
+    suffixes: [".npy", ".pkl"],
     cannotHold: "more than one variable, strings and variants", recognise: NpyReader.recognise, reader: NpyReader(),
     writer: NpyWriter())
 }

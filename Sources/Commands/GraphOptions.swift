@@ -7,7 +7,9 @@ import Verifier
 
 /// What a graph is fed and asked for.
 struct GraphOptions: ParsableArguments {
-  @Option(help: ArgumentHelp("A value for a tensor, as an .npy file or a JSON literal. Repeatable.", valueName: "name=file|value"))
+  @Option(
+    help: ArgumentHelp(
+      "A value for a tensor, as an .npy file or a JSON literal. Repeatable.", valueName: "name=file|value"))
   var feed: [String] = []
 
   @Option(help: ArgumentHelp("A tensor to compute (default: the graph's own outputs). Repeatable.", valueName: "name"))

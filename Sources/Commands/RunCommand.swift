@@ -27,10 +27,15 @@ struct RunCommand: ParsableCommand {
 
   @OptionGroup(title: "Reading the weights") var reading: ReadingOptions
 
-  @Option(help: ArgumentHelp("A value for a tensor, as an .npy file or a JSON literal. Repeatable.", valueName: "name=file|value"))
+  @Option(
+    help: ArgumentHelp(
+      "A value for a tensor, as an .npy file or a JSON literal. Repeatable.", valueName: "name=file|value"))
   var feed: [String] = []
 
-  @Option(help: ArgumentHelp("A tensor to compute, and the .npy file to write it to (default: the graph's own outputs, shown). Repeatable.", valueName: "name[=file.npy]"))
+  @Option(
+    help: ArgumentHelp(
+      "A tensor to compute, and the .npy file to write it to (default: the graph's own outputs, shown). Repeatable.",
+      valueName: "name[=file.npy]"))
   var fetch: [String] = []
 
   @Flag(help: "Print one JSON object.")
@@ -83,7 +88,9 @@ struct RunCommand: ParsableCommand {
     _ = try staged.commit()
   }
 
-  private func show(_ request: GraphRequest, _ values: [Tensor], _ targets: [(name: String, file: String?)]) throws(CheckpointError) {
+  private func show(_ request: GraphRequest, _ values: [Tensor], _ targets: [(name: String, file: String?)])
+    throws(CheckpointError)
+  {
     var table = Table(["TENSOR", "DTYPE", "SHAPE", "VALUE"])
     for (i, value) in values.enumerated() {
       let file = i < targets.count ? targets[i].file : nil

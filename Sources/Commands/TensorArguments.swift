@@ -21,7 +21,8 @@ struct TensorArgument {
     if Candidate.isFile(value) {
       let (store, _) = try Opening.open(value)
       guard store.variables.count == 1, let variable = store.variables.first else {
-        throw CheckpointError(.usage, "holds \(store.variables.count) arrays where one was expected for '\(name)'").at(file: value)
+        throw CheckpointError(.usage, "holds \(store.variables.count) arrays where one was expected for '\(name)'").at(
+          file: value)
       }
       return try fitted(variable.tensor, to: dtype)
     }
@@ -44,7 +45,9 @@ struct TensorArgument {
       let loss = try storage.loss()
       guard loss.isNone else {
         throw CheckpointError(
-          .usage, "'\(name)' takes \(dtype.rawValue), and \(loss.rounded + loss.overflowed) values of the \(tensor.dtype.rawValue) given do not survive as that")
+          .usage,
+          "'\(name)' takes \(dtype.rawValue), and \(loss.rounded + loss.overflowed) values of the \(tensor.dtype.rawValue) given do not survive as that"
+        )
       }
     }
     return try Tensor(dtype: dtype, shape: tensor.shape, storage: MemoryStorage(try cast.bytes()))
@@ -89,7 +92,9 @@ private struct TensorLiteral {
     case .number(let text): numbers.append(Double(text) ?? .nan)
     case .bool(let flag): flags.append(flag ? 1 : 0)
     // Numbers that JSON has no word for.
-    case .string(let text) where ["nan", "inf", "-inf"].contains(String(decoding: text, as: UTF8.self).lowercased()) && strings.isEmpty && count == numbers.count + 1:
+    case .string(let text)
+    where ["nan", "inf", "-inf"].contains(String(decoding: text, as: UTF8.self).lowercased()) && strings.isEmpty
+      && count == numbers.count + 1:
       numbers.append(Double(String(decoding: text, as: UTF8.self).lowercased()) ?? .nan)
     case .string(let text): strings.append(text)
     default: throw CheckpointError(.usage, "a value is made of numbers, strings, true, false and arrays of them")
@@ -111,7 +116,9 @@ private struct TensorLiteral {
       return try Tensor(dtype: .float64, shape: shape, storage: MemoryStorage(bytes))
     }
     if flags.count == count { return try Tensor(dtype: .bool, shape: shape, storage: MemoryStorage(flags)) }
-    guard strings.count == count else { throw CheckpointError(.usage, "a value mixes numbers, strings and truth values") }
+    guard strings.count == count else {
+      throw CheckpointError(.usage, "a value mixes numbers, strings and truth values")
+    }
     return try Tensor(dtype: .string, shape: shape, storage: StringStorage(strings))
   }
 

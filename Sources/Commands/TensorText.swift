@@ -91,7 +91,8 @@ struct TensorText {
     let magnitude: Float =
       exponent == 31
       ? (mantissa == 0 ? .infinity : .nan)
-      : exponent == 0 ? mantissa * 0x1p-24 : (1 + mantissa / 1024) * Float(sign: .plus, exponent: exponent - 15, significand: 1)
+      : exponent == 0
+        ? mantissa * 0x1p-24 : (1 + mantissa / 1024) * Float(sign: .plus, exponent: exponent - 15, significand: 1)
     return bits >> 15 & 1 == 1 ? -magnitude : magnitude
   }
 }

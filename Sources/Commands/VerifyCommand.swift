@@ -27,12 +27,16 @@ struct VerifyCommand: ParsableCommand {
   @Argument(help: "The checkpoint that should be the same.", completion: .file())
   var after: String
 
-  @Option(help: ArgumentHelp("A .meta file, a SavedModel folder, or a frozen .pb.", valueName: "graph"), completion: .file())
+  @Option(
+    help: ArgumentHelp("A .meta file, a SavedModel folder, or a frozen .pb.", valueName: "graph"), completion: .file())
   var graph: String?
 
   @OptionGroup(title: "Running the graph") var running: GraphOptions
 
-  @Option(help: ArgumentHelp("What the original program computed, as an .npy file or a JSON literal. Repeatable.", valueName: "name=file|value"))
+  @Option(
+    help: ArgumentHelp(
+      "What the original program computed, as an .npy file or a JSON literal. Repeatable.", valueName: "name=file|value"
+    ))
   var expect: [String] = []
 
   @Option(help: ArgumentHelp("Absolute tolerance (default: every bit must be equal).", valueName: "x"))
@@ -41,7 +45,8 @@ struct VerifyCommand: ParsableCommand {
   @Option(help: ArgumentHelp("Relative tolerance.", valueName: "x"))
   var rtol: Double = 0
 
-  @Option(help: ArgumentHelp("Names in AFTER for names in BEFORE, as for convert.", valueName: "file"), completion: .file())
+  @Option(
+    help: ArgumentHelp("Names in AFTER for names in BEFORE, as for convert.", valueName: "file"), completion: .file())
   var map: String?
 
   @OptionGroup(title: "Reading BEFORE and AFTER") var reading: ReadingOptions
@@ -107,7 +112,8 @@ enum VerifyReport {
   static func text(_ report: Verification.Report) -> String {
     var lines: [String] = []
     if report.variables.isEmpty {
-      lines.append("variables: \(Console.count(report.variableCount)) of \(Console.count(report.variableCount)) are the same")
+      lines.append(
+        "variables: \(Console.count(report.variableCount)) of \(Console.count(report.variableCount)) are the same")
     } else {
       lines.append("variables: \(Console.plural(report.variables.count, "difference"))")
       for finding in report.variables.prefix(20) { lines.append("  '\(finding.name)': \(finding.problem)") }
@@ -130,7 +136,8 @@ enum VerifyReport {
   }
 
   private static func row(_ finding: Verification.FetchFinding, suffix: String = "") -> [String] {
-    let verdict = finding.isSame && finding.distance?.isEqual == false ? "within tolerance: " : finding.isSame ? "" : "DIFFERENT: "
+    let verdict =
+      finding.isSame && finding.distance?.isEqual == false ? "within tolerance: " : finding.isSame ? "" : "DIFFERENT: "
     return [finding.name + suffix, finding.summary, verdict + (finding.problem ?? finding.distance?.summary ?? "")]
   }
 

@@ -28,7 +28,8 @@ package struct GraphRequest: Sendable {
       let signed = signature?.outputs.filter { !$0.tensor.isEmpty }.map { TensorName($0.tensor) } ?? []
       self.fetches = signed.isEmpty ? try graph.outputs() : signed
       guard !self.fetches.isEmpty else {
-        throw CheckpointError(.usage, "the graph has no outputs of its own", remedy: "name what to compute with --fetch")
+        throw CheckpointError(
+          .usage, "the graph has no outputs of its own", remedy: "name what to compute with --fetch")
       }
     }
     guard fillsPlaceholders else { return }

@@ -96,7 +96,9 @@ package struct ValueDistance: Sendable {
 
   private static func bits(_ span: RawSpan, _ offset: Int, _ width: Int) -> UInt64 {
     var bits: UInt64 = 0
-    for i in 0..<width { bits |= UInt64(unsafe span.unsafeLoad(fromByteOffset: offset + i, as: UInt8.self)) << (8 * UInt64(i)) }
+    for i in 0..<width {
+      bits |= UInt64(unsafe span.unsafeLoad(fromByteOffset: offset + i, as: UInt8.self)) << (8 * UInt64(i))
+    }
     return bits
   }
 
@@ -112,7 +114,8 @@ package struct ValueDistance: Sendable {
       let magnitude =
         exponent == 31
         ? (mantissa == 0 ? Double.infinity : .nan)
-        : exponent == 0 ? mantissa * 0x1p-24 : (1 + mantissa / 1024) * Double(sign: .plus, exponent: exponent - 15, significand: 1)
+        : exponent == 0
+          ? mantissa * 0x1p-24 : (1 + mantissa / 1024) * Double(sign: .plus, exponent: exponent - 15, significand: 1)
       return bits >> 15 & 1 == 1 ? -magnitude : magnitude
     }
   }

@@ -58,7 +58,9 @@ package struct Verification {
   }
 
   /// Compares variables by name, dtype, shape and value.
-  package func compareVariables(_ before: VariableStore, _ after: VariableStore, into report: inout Report) throws(CheckpointError) {
+  package func compareVariables(_ before: VariableStore, _ after: VariableStore, into report: inout Report)
+    throws(CheckpointError)
+  {
     report.variableCount = before.variables.count
     var seen: Set<Name> = []
     for variable in before.variables {
@@ -66,7 +68,8 @@ package struct Verification {
       let name = names[variable.name] ?? variable.name
       seen.insert(name)
       guard let other = after[name] else {
-        report.variables.append(VariableFinding(name: variable.name, problem: "is missing in the second", distance: nil))
+        report.variables.append(
+          VariableFinding(name: variable.name, problem: "is missing in the second", distance: nil))
         continue
       }
       guard variable.tensor.dtype != .variant, other.tensor.dtype != .variant else { continue }

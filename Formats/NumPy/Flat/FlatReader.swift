@@ -8,20 +8,27 @@ package struct FlatReader: CheckpointReader {
   package func open(_ path: String, options: ReadOptions) throws(CheckpointError) -> VariableStore {
     let file = try InputFile(path)
     let manifest = try Manifest(contentsOf: file)
+    if manifest.isOlder, let vector = manifest.vectors.first {
+      // A float64 vector may be described as the float32 variables that it is meant for.
+      var store = try FlatReader.open(vector, beside: path)
+        .store(manifest.layout(from: path), allowLoss: options.allowLoss)
+      store.source.path = path
+      store.source.files.insert(file, at: 0)
+      return store
+    }
     var source = VariableStore.Source(format: "npy-flat", path: path, files: [file])
     var vectors: [FlatVector] = []
     for vector in manifest.vectors {
       let npy = try FlatReader.open(vector, beside: path)
-      source.files.append(npy.npy.file)
-      source.warnings += npy.npy.warnings
+      source.files.append(npy.array.file)
+      source.warnings += npy.array.warnings
       vectors.append(npy)
     }
     var store = VariableStore(source: source)
-    var narrowing = FlatVector.Narrowing()
     var claimed = [Int](repeating: 0, count: vectors.count)
     for entry in manifest.entries {
       let tensor = try locating(file: path, variable: entry.name) { () throws(CheckpointError) in
-        try FlatReader.tensor(of: entry, in: vectors[entry.vector], options, &narrowing)
+        try FlatReader.tensor(of: entry, in: vectors[entry.vector])
       }
       claimed[entry.vector] =
         claimed[entry.vector].addingReportingOverflow(entry.size ?? entry.shape.elementCount).partialValue
@@ -32,7 +39,6 @@ package struct FlatReader: CheckpointReader {
     for (vector, count) in zip(manifest.vectors, claimed) where count != vector.elements {
       store.source.warnings.append("the variables take \(count) of the \(vector.elements) elements of \(vector.file)")
     }
-    store.source.warnings += narrowing.warning(allowLoss: options.allowLoss)
     if manifest.entries.contains(where: { $0.role == nil }) { store.inferRoles() }
     return store
   }
@@ -43,38 +49,32 @@ package struct FlatReader: CheckpointReader {
   }
 
   private static func open(_ vector: Manifest.Vector, beside path: String) throws(CheckpointError) -> FlatVector {
-    let npy = try FlatVector(try NpyFile(joinPath(splitPath(path).folder, vector.file)))
-    guard npy.npy.header.shape.elementCount == vector.elements else {
+    let npy = try FlatVector(try NumericArray(joinPath(splitPath(path).folder, vector.file)))
+    guard npy.array.shape.elementCount == vector.elements else {
       throw CheckpointError(
-        .corrupt, "has \(npy.npy.header.shape.elementCount) elements, but the manifest says \(vector.elements)",
+        .corrupt, "has \(npy.array.shape.elementCount) elements, but the manifest says \(vector.elements)",
         remedy: "vector and manifest belong to different checkpoints"
-      ).at(file: npy.npy.file.path)
+      ).at(file: npy.array.file.path)
     }
     return npy
   }
 
   private static func tensor(
-    of entry: Manifest.Entry, in vector: FlatVector, _ options: ReadOptions, _ narrowing: inout FlatVector.Narrowing
+    of entry: Manifest.Entry, in vector: FlatVector
   ) throws(CheckpointError) -> Tensor {
-    let stored = vector.npy.header.dtype
+    let stored = vector.array.dtype
     if entry.dtype == .string {
       return try FlatStrings.tensor(
-        shape: entry.shape, in: vector.npy, at: entry.offset, size: entry.size ?? -1, crc32c: entry.crc32c)
+        shape: entry.shape, in: vector.array, at: entry.offset, size: entry.size ?? -1, crc32c: entry.crc32c)
     }
     guard NpyType.carrier(of: entry.dtype) == stored else {
-      // A manifest with checksums is ours, and then dtype and vector agree.
-      guard entry.crc32c == nil else {
-        throw CheckpointError(.corrupt, "the manifest says \(entry.dtype.rawValue), its vector holds \(stored.rawValue)")
-      }
-      // Older manifests may describe a float64 vector of float32 variables.
-      let part = try vector.part(at: entry.offset, shape: entry.shape)
-      return try vector.cast(part, to: entry.dtype, allowLoss: options.allowLoss, &narrowing)
+      throw CheckpointError(.corrupt, "the manifest says \(entry.dtype.rawValue), its vector holds \(stored.rawValue)")
     }
     let width = stored.width ?? 1
     let (offset, overflow) = entry.offset.multipliedReportingOverflow(by: width)
     guard !overflow else { throw CheckpointError(.corrupt, "element \(entry.offset) lies outside any vector") }
     let range = try StorageRange(
-      vector.npy.tensor.storage, offset: offset, byteCount: try entry.shape.byteCount(width: width),
+      vector.array.tensor.storage, offset: offset, byteCount: try entry.shape.byteCount(width: width),
       crc32c: entry.crc32c)
     return try Tensor(dtype: entry.dtype, shape: entry.shape, storage: try range.simplified())
   }

@@ -4,10 +4,10 @@ import CheckpointCore
 enum FlatStrings {
   /// Reads the lengths; the characters stay in the file.
   static func tensor(
-    shape: Shape, in vector: NpyFile, at offset: Int, size: Int, crc32c: UInt32?
+    shape: Shape, in vector: NumericArray, at offset: Int, size: Int, crc32c: UInt32?
   ) throws(CheckpointError) -> Tensor {
-    guard vector.header.dtype == .uint8, let bytes = vector.tensor.storage as? FileStorage else {
-      throw CheckpointError(.corrupt, "strings lie in a vector of uint8, not of \(vector.header.dtype.rawValue)")
+    guard vector.dtype == .uint8, let bytes = vector.tensor.storage as? FileStorage else {
+      throw CheckpointError(.corrupt, "strings lie in a vector of uint8, not of \(vector.dtype.rawValue)")
     }
     let (end, overflow) = offset.addingReportingOverflow(size)
     guard size >= 0, !overflow, end <= bytes.byteCount, shape.elementCount <= size / 8 else {

@@ -2,33 +2,37 @@ import CheckpointCore
 
 /// One vector of numbers that a layout cuts into variables.
 struct FlatVector {
-  let npy: NpyFile
+  let array: NumericArray
 
   /// - Throws: `unsupported` where the array is not a vector.
-  init(_ npy: NpyFile) throws(CheckpointError) {
-    guard npy.header.shape.rank == 1 else {
+  init(_ array: NumericArray) throws(CheckpointError) {
+    guard array.shape.rank == 1 else {
       throw CheckpointError(
-        .unsupported, "has the shape \(npy.header.shape); a flat dump of variables is a vector of one axis"
-      ).at(file: npy.file.path)
+        .unsupported, "has the shape \(array.shape); a flat dump of variables is a vector of one axis"
+      ).at(file: array.file.path)
     }
-    self.npy = npy
+    self.array = array
   }
 
-  private var count: Int { npy.header.shape.elementCount }
+  private var count: Int { array.shape.elementCount }
 
   /// The variables that a layout gives the numbers their names by. Numbers are cast to the layout's dtypes where every value
   /// of the variable survives exactly, or where loss is allowed.
   func store(_ layout: Layout, allowLoss: Bool) throws(CheckpointError) -> VariableStore {
     let starts = try offsets(of: layout)
     var store = VariableStore(
-      source: .init(format: "npy-flat", path: npy.file.path, files: [npy.file], warnings: npy.warnings))
+      source: .init(format: "npy-flat", path: array.file.path, files: [array.file], warnings: array.warnings))
     store.graph = layout.graph
-    var narrowing = Narrowing()
+    var parts: [(entry: Layout.Entry, tensor: Tensor)] = []
     for (entry, start) in zip(layout.entries, starts) {
-      let tensor = try locating(file: npy.file.path, variable: entry.name) { () throws(CheckpointError) in
-        try cast(try part(at: start, shape: entry.shape), to: entry.dtype, allowLoss: allowLoss, &narrowing)
+      let tensor = try locating(file: array.file.path, variable: entry.name) { () throws(CheckpointError) in
+        try part(at: start, shape: entry.shape)
       }
-      try locating(file: npy.file.path) { () throws(CheckpointError) in
+      parts.append((entry, tensor))
+    }
+    var narrowing = Narrowing()
+    for (entry, tensor) in try fitted(parts, allowLoss: allowLoss, &narrowing) {
+      try locating(file: array.file.path) { () throws(CheckpointError) in
         try store.append(Variable(name: entry.name, tensor: tensor, role: .weight))
       }
     }
@@ -37,18 +41,29 @@ struct FlatVector {
     return store
   }
 
-  /// The tensor in the dtype that its variable has. Where a value would change it stays as it is, and a warning says so: a
-  /// wider number can be narrowed later, a narrowed one is gone.
-  func cast(
-    _ tensor: Tensor, to dtype: DType?, allowLoss: Bool, _ narrowed: inout Narrowing
-  ) throws(CheckpointError) -> Tensor {
-    guard let dtype, dtype != tensor.dtype else { return tensor }
-    let result = try tensor.cast(to: dtype)
-    guard let storage = result.storage as? CastStorage else { return result }
-    let loss = try storage.loss()
-    guard !loss.isNone else { return result }
-    narrowed.add(loss, from: tensor.dtype, to: dtype)
-    return allowLoss ? result : tensor
+  /// The tensors in the dtypes that their variables have. Where a value would change, the floats of the whole vector stay as
+  /// they are, and a warning says so: a wider number can be narrowed later, a narrowed one is gone.
+  func fitted(
+    _ parts: [(entry: Layout.Entry, tensor: Tensor)], allowLoss: Bool, _ narrowing: inout Narrowing
+  ) throws(CheckpointError) -> [(entry: Layout.Entry, tensor: Tensor)] {
+    var fitted = parts
+    var isExact: [Bool] = []
+    for (i, part) in parts.enumerated() {
+      let (entry, tensor) = part
+      isExact.append(true)
+      guard let dtype = entry.dtype, dtype != tensor.dtype else { continue }
+      try locating(file: array.file.path, variable: entry.name) { () throws(CheckpointError) in
+        fitted[i].tensor = try tensor.cast(to: dtype)
+        guard let loss = try (fitted[i].tensor.storage as? CastStorage)?.loss(), !loss.isNone else { return }
+        isExact[i] = false
+        narrowing.add(loss, from: tensor.dtype, to: dtype)
+      }
+    }
+    guard !allowLoss, isExact.contains(false) else { return fitted }
+    for (i, part) in parts.enumerated() where !isExact[i] || part.entry.dtype?.isFloat == true {
+      fitted[i].tensor = part.tensor
+    }
+    return fitted
   }
 
   /// What casting a vector to the dtypes of its variables would lose, or has lost.
@@ -78,10 +93,10 @@ struct FlatVector {
 
   /// The elements of one variable.
   func part(at start: Int, shape: Shape) throws(CheckpointError) -> Tensor {
-    let width = npy.header.dtype.width ?? 1
+    let width = array.dtype.width ?? 1
     let range = try StorageRange(
-      npy.tensor.storage, offset: start * width, byteCount: try shape.byteCount(width: width), crc32c: nil)
-    return try Tensor(dtype: npy.header.dtype, shape: shape, storage: range.simplified())
+      array.tensor.storage, offset: start * width, byteCount: try shape.byteCount(width: width), crc32c: nil)
+    return try Tensor(dtype: array.dtype, shape: shape, storage: range.simplified())
   }
 
   /// Where every variable begins, in elements; together they must be exactly the vector.
@@ -112,7 +127,7 @@ struct FlatVector {
         .corrupt,
         "the layout takes \(total) elements, but the vector has \(count): \(place) (layout: \(layout.origin))",
         remedy: "choose other variables with --collection or --scope, or another --layout"
-      ).at(file: npy.file.path)
+      ).at(file: array.file.path)
     }
     var covered = 0
     for (start, entry) in zip(starts, layout.entries).sorted(by: {

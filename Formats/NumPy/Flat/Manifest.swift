@@ -25,6 +25,8 @@ struct Manifest {
     let role: Role?
   }
 
+  /// Whether it is of the older shape: one vector, and dtypes as the variables have them.
+  let isOlder: Bool
   var order: String
   var vectors: [Vector]
   var entries: [Entry]
@@ -50,6 +52,7 @@ struct Manifest {
       throw CheckpointError(
         .unsupported, "the version of the manifest is not 1", remedy: "a newer ckpt-convert made it")
     }
+    isOlder = false
     order = json["order"]?.text ?? "name"
     vectors = []
     for value in json["vectors"]?.elements ?? [] {
@@ -84,6 +87,7 @@ struct Manifest {
     guard let file = json["file"]?.text, let elements = json["elements"]?.integer, elements >= 0 else {
       throw CheckpointError(.corrupt, "the manifest lacks 'file' or 'elements'")
     }
+    isOlder = true
     order = "FILE"
     entries = []
     var dtype: DType?

@@ -1,15 +1,15 @@
 package import CheckpointCore
 
-/// Reads one `.npy` file: as a checkpoint of one variable, or, where a layout is given, as the flat vector of many.
+/// Reads one `.npy` file, or a pickle of an array: as a checkpoint of one variable, or, where a layout is given, as the flat vector of many.
 package struct NpyReader: CheckpointReader {
   package init() {}
 
   package func open(_ path: String, options: ReadOptions) throws(CheckpointError) -> VariableStore {
-    let npy = try NpyFile(path)
+    let npy = try NumericArray(path)
     if let layout = options.layout { return try FlatVector(npy).store(layout, allowLoss: options.allowLoss) }
     var store = VariableStore(source: .init(format: "npy", path: path, files: [npy.file], warnings: npy.warnings))
     let stem = splitPath(path).last
-    let name = stem.hasSuffix(".npy") ? String(stem.dropLast(4)) : stem
+    let name = [".npy", ".pkl"].first(where: stem.hasSuffix).map { String(stem.dropLast($0.utf8.count)) } ?? stem
     try store.append(Variable(name: Name(name), tensor: npy.tensor, role: .weight))
     store.inferRoles()
     return store
@@ -17,7 +17,9 @@ package struct NpyReader: CheckpointReader {
 
   package static func recognise(_ candidate: Candidate) -> String? {
     switch candidate.kind {
-    case .file: candidate.head.starts(with: NpyHeader.magic) || candidate.path.hasSuffix(".npy") ? candidate.path : nil
+    case .file:
+      candidate.head.starts(with: NpyHeader.magic) || PickledArray.recognises(candidate.head)
+        || candidate.path.hasSuffix(".npy") ? candidate.path : nil
     case .missing: Candidate.isFile(candidate.path + ".npy") ? candidate.path + ".npy" : nil
     case .folder: nil
     }

@@ -34,6 +34,15 @@ public enum DType: String, CaseIterable, Sendable, Hashable {
     }
   }
 
+  /// Whether values are real floating-point numbers.
+  public var isFloat: Bool {
+    switch self {
+    case .float16, .bfloat16, .float32, .float64: true
+    case .float8E5M2, .float8E4M3FN, .float8E4M3FNUZ, .float8E4M3B11FNUZ, .float8E5M2FNUZ: true
+    default: false
+    }
+  }
+
   /// Bytes that change places when the byte order changes: the width, or half of it for complex numbers.
   public var wordWidth: Int? {
     switch self {

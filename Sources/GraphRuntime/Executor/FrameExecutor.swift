@@ -87,7 +87,9 @@ struct FrameExecutor {
       case .enter: enter(index, nil)
       case .exit, .nextIteration: break
       default:
-        for output in node.firstOutput..<node.firstOutput + node.outputCount { deliver(output, nil, isFromEnter: false) }
+        for output in node.firstOutput..<node.firstOutput + node.outputCount {
+          deliver(output, nil, isFromEnter: false)
+        }
         deliverControl(index, isDead: true)
       }
       return

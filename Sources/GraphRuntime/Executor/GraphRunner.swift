@@ -32,7 +32,8 @@ package final class GraphRunner {
   /// - Throws: one error that names every unknown op and bad attribute; `notFound` for names that the graph does not have;
   ///   `usage` for placeholders that are needed and not fed.
   package func prepare(feeds: [TensorName], fetches: [TensorName]) throws(CheckpointError) -> PreparedRun {
-    let key = feeds.map { "\($0.node):\($0.output)" }.joined(separator: "\u{0}") + "\u{1}"
+    let key =
+      feeds.map { "\($0.node):\($0.output)" }.joined(separator: "\u{0}") + "\u{1}"
       + fetches.map { "\($0.node):\($0.output)" }.joined(separator: "\u{0}")
     if let known = prepared[key] { return known }
     var sources: [Source: Int] = [:]
@@ -47,7 +48,8 @@ package final class GraphRunner {
     var expected: [Placeholder?] = []
     for feed in feeds { expected.append(try graph.placeholder(feed)) }
     let run = PreparedRun(
-      program: program, feeds: feeds, fetches: fetches, expected: expected, budget: budget, limits: limits, workers: workers)
+      program: program, feeds: feeds, fetches: fetches, expected: expected, budget: budget, limits: limits,
+      workers: workers)
     prepared[key] = run
     return run
   }

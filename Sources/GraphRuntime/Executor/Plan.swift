@@ -52,7 +52,8 @@ final class Plan: Sendable {
   let frames: FramePlan?
 
   init(
-    nodes: [Node], inputs: [Input], names: [String], ops: [String], constants: [Value], fetches: [Input], outputCount: Int,
+    nodes: [Node], inputs: [Input], names: [String], ops: [String], constants: [Value], fetches: [Input],
+    outputCount: Int,
     isUsed: [Bool], frames: FramePlan?
   ) {
     self.nodes = nodes

@@ -101,7 +101,9 @@ final class ProgramBuilder {
   func isFunction(_ name: String) -> Bool { graph.functions[name] != nil }
 
   /// The number of a function with its attributes bound; its plan is made later.
-  func function(_ name: String, _ bindings: [String: AttrValue], isConditional: Bool) throws(CheckpointError) -> FunctionID {
+  func function(_ name: String, _ bindings: [String: AttrValue], isConditional: Bool) throws(CheckpointError)
+    -> FunctionID
+  {
     guard isFunction(name) else {
       throw CheckpointError(.corrupt, "the function '\(name)' is not in the graph's library")
     }

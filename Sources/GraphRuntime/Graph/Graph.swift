@@ -101,7 +101,8 @@ extension Graph {
   private static func isBookkeeping(_ node: NodeDef) -> Bool {
     let op = node.op
     if op.hasPrefix("Assign") || op.hasPrefix("Apply") || op.hasPrefix("ResourceApply") || op.hasPrefix("SparseApply")
-      || op.hasPrefix("ResourceSparseApply") || op.hasPrefix("Save") || op.hasPrefix("Restore") || op.hasSuffix("Summary")
+      || op.hasPrefix("ResourceSparseApply") || op.hasPrefix("Save") || op.hasPrefix("Restore")
+      || op.hasSuffix("Summary")
       || op.hasSuffix("SummaryV2") || op.hasPrefix("Scatter") && op != "ScatterNd"
     {
       return true

@@ -40,9 +40,11 @@ package final class Weights: @unchecked Sendable {
     }
     if let dtype = spec.dtype, dtype != tensor.dtype {
       throw CheckpointError(
-        .corrupt, "is \(tensor.dtype.rawValue) in the checkpoint, but \(dtype.rawValue) in the graph ('\(Name(spec.node))')")
+        .corrupt,
+        "is \(tensor.dtype.rawValue) in the checkpoint, but \(dtype.rawValue) in the graph ('\(Name(spec.node))')")
     }
-    let shape = try found.slice.map { (slice) throws(CheckpointError) in try slice.shape(of: tensor.shape) } ?? tensor.shape
+    let shape =
+      try found.slice.map { (slice) throws(CheckpointError) in try slice.shape(of: tensor.shape) } ?? tensor.shape
     if let wanted = spec.shape, !shape.matches(wanted) {
       let text = Placeholder(name: "", dtype: nil, shape: wanted, hasDefault: false).sizes
       throw CheckpointError(

@@ -16,7 +16,8 @@ enum Gathering {
       let axis = try normalized(axis: try context.int(2), rank: x.rank)
       let batchDimensions = batch < 0 ? batch + indices.rank : batch
       guard batchDimensions >= 0, batchDimensions <= min(axis, indices.rank) else {
-        throw CheckpointError(.corrupt, "batch_dims is \(batch), for indices of shape \(indices.shape) and the axis \(axis)")
+        throw CheckpointError(
+          .corrupt, "batch_dims is \(batch), for indices of shape \(indices.shape) and the axis \(axis)")
       }
       context.emit(try context.gathered(x, indices, axis: axis, batchDimensions: batchDimensions))
     }

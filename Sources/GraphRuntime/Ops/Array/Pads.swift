@@ -36,7 +36,8 @@ enum Pads {
       for (axis, pad) in paddings.enumerated() where pad.before > 0 || pad.after > 0 {
         let size = x.dimensions[axis]
         guard max(pad.before, pad.after) <= size - skip else {
-          throw CheckpointError(.corrupt, "paddings of \(pad.before) and \(pad.after) exceed dimension \(axis) of \(x.shape)")
+          throw CheckpointError(
+            .corrupt, "paddings of \(pad.before) and \(pad.after) exceed dimension \(axis) of \(x.shape)")
         }
         var dimensions = x.dimensions
         dimensions[axis] = try padded(size, pad.before, pad.after)

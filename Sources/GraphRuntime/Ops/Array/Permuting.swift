@@ -113,7 +113,9 @@ enum Permuting {
     let dense = denseStrides(x.dimensions)
     for (i, multiple) in multiples.enumerated() {
       let (size, overflow) = x.dimensions[i].multipliedReportingOverflow(by: multiple)
-      guard multiple >= 0, !overflow else { throw CheckpointError(.corrupt, "the multiple \(multiple) is out of range") }
+      guard multiple >= 0, !overflow else {
+        throw CheckpointError(.corrupt, "the multiple \(multiple) is out of range")
+      }
       dimensions.append(size)
       if multiple != 1 {
         box.append(multiple)

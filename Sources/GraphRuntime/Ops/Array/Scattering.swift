@@ -71,7 +71,9 @@ extension KernelContext {
   ) throws(CheckpointError) -> (rows: [Int64], width: Int) {
     var shape = try shape(of: i)
     // A vector of indices is one of index vectors of one element.
-    if shape.rank <= 1, y.rank >= 1, updates.rank == y.rank - 1 + shape.rank, shape.dimensions != [y.rank] || y.rank == 1 {
+    if shape.rank <= 1, y.rank >= 1, updates.rank == y.rank - 1 + shape.rank,
+      shape.dimensions != [y.rank] || y.rank == 1
+    {
       shape = try Shape(shape.dimensions + [1])
     }
     guard let depth = shape.dimensions.last, depth <= y.rank,

@@ -58,7 +58,8 @@ struct StridedSlice {
   func box(_ dimensions: [Int], _ begin: [Int], _ end: [Int], _ strides: [Int]) throws(CheckpointError) -> Box {
     let count = begin.count
     guard end.count == count, strides.count == count, count < 32 else {
-      throw CheckpointError(.corrupt, "\(begin.count) begins, \(end.count) ends and \(strides.count) strides do not fit")
+      throw CheckpointError(
+        .corrupt, "\(begin.count) begins, \(end.count) ends and \(strides.count) strides do not fit")
     }
     func bit(_ mask: Int, _ i: Int) -> Bool { mask >> i & 1 != 0 }
     // Without an ellipsis there is one at the end.
@@ -136,7 +137,8 @@ enum Slice {
       }
       if size[i] == -1 { size[i] = all - begin[i] }
       guard size[i] >= 0, size[i] <= all - begin[i] else {
-        throw CheckpointError(.corrupt, "\(size[i]) elements from \(begin[i]) on lie outside dimension \(i) of \(x.shape)")
+        throw CheckpointError(
+          .corrupt, "\(size[i]) elements from \(begin[i]) on lie outside dimension \(i) of \(x.shape)")
       }
     }
     let shape = try Shape(size)

@@ -69,7 +69,8 @@ enum CropAndResize {
     init(_ a: Float, _ b: Float, _ i: Int, _ count: Int, _ size: Int) {
       let last = Float(size - 1)
       let position =
-        count > 1 ? a * last + Float(i) * ((b - a) * last / Float(count - 1)) : Float(0.5 * Double(a + b) * Double(last))
+        count > 1
+        ? a * last + Float(i) * ((b - a) * last / Float(count - 1)) : Float(0.5 * Double(a + b) * Double(last))
       guard position >= 0, position <= last else { return }
       isInside = true
       low = min(Int(position.rounded(.down)), size - 1)

@@ -18,7 +18,9 @@ enum ProjectiveTransform: NumericKernel {
       }
       let d = x.dimensions
       let size = inputs > 2 ? try context.ints(2) : [d[1], d[2]]
-      guard size.count == 2, size[0] >= 0, size[1] >= 0 else { throw CheckpointError(.corrupt, "the output shape is \(size)") }
+      guard size.count == 2, size[0] >= 0, size[1] >= 0 else {
+        throw CheckpointError(.corrupt, "the output shape is \(size)")
+      }
       let fill = inputs > 3 ? T(saturating: Double(try context.number(3))) : T(0)
       let y = try context.allocate(T.dtype, [d[0], size[0], size[1], d[3]])
       if y.elementCount == 0 { return context.emit(y) }

@@ -15,7 +15,8 @@ struct Bincount: ArithmeticKernel {
       let size = try context.int(1)
       let weights = try context.tensor(2, T.dtype)
       guard size >= 0, weights.elementCount == 0 || weights.elementCount == numbers.count else {
-        throw CheckpointError(.corrupt, "\(numbers.count) numbers do not fit \(weights.elementCount) weights or size \(size)")
+        throw CheckpointError(
+          .corrupt, "\(numbers.count) numbers do not fit \(weights.elementCount) weights or size \(size)")
       }
       guard !isDense || shape.rank <= 2 else {
         throw CheckpointError(.corrupt, "the numbers have the shape \(shape), not that of a vector or matrix")

@@ -49,7 +49,9 @@ struct Einsum: ArithmeticKernel {
       let dots = part.filter { $0 == UInt8(ascii: ".") }.count
       let letters = part.filter { ($0 | 0x20) >= UInt8(ascii: "a") && ($0 | 0x20) <= UInt8(ascii: "z") }.count
       let first = part.firstIndex(of: UInt8(ascii: "."))
-      let isOneEllipsis = first.map { dots == 3 && $0 + 2 < part.count && part[$0 + 1] == part[$0] && part[$0 + 2] == part[$0] }
+      let isOneEllipsis = first.map {
+        dots == 3 && $0 + 2 < part.count && part[$0 + 1] == part[$0] && part[$0 + 2] == part[$0]
+      }
       guard dots + letters == part.count, isOneEllipsis ?? true else {
         throw CheckpointError(.corrupt, "the equation '\(equation)' is not one of letters, commas and '...'")
       }
@@ -72,7 +74,8 @@ struct Einsum: ArithmeticKernel {
     return list
   }
 
-  private static func check(_ operands: [LabelledTensor], _ result: [Label], _ equation: String) throws(CheckpointError) {
+  private static func check(_ operands: [LabelledTensor], _ result: [Label], _ equation: String) throws(CheckpointError)
+  {
     var sizes: [Label: Int] = [:]
     for operand in operands {
       for (label, size) in zip(operand.labels, operand.tensor.dimensions) {

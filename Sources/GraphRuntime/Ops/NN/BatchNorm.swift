@@ -173,7 +173,8 @@ enum GlobalNormalization: RealKernel {
               unsafe scale.withPointer(T.self) { s in
                 unsafe y.withMutablePointer(T.self) { py in
                   unsafe T.batchNorm(
-                    context.pool, x.elementCount / max(channels, 1), channels, 1, px, s, o, m, v, epsilon, CK_LINEAR, py)
+                    context.pool, x.elementCount / max(channels, 1), channels, 1, px, s, o, m, v, epsilon, CK_LINEAR, py
+                  )
                 }
               }
             }

@@ -153,7 +153,8 @@ enum GRUBlockCell: RealKernel {
       }
       let (batch, inputs, cells) = (x.dimensions[0], x.dimensions[1], h.dimensions[1])
       let rows = inputs + cells
-      guard cells <= Window.largest, weights[0].dimensions == [rows, 2 * cells], weights[1].dimensions == [rows, cells],
+      guard cells <= Window.largest, weights[0].dimensions == [rows, 2 * cells],
+        weights[1].dimensions == [rows, cells],
         weights[2].dimensions == [2 * cells], weights[3].dimensions == [cells]
       else { throw CheckpointError(.corrupt, "the weights do not fit \(inputs) inputs and \(cells) cells") }
       let joined = try context.allocate(T.dtype, [batch, rows])

@@ -11,7 +11,8 @@ enum CrossEntropy: RealKernel {
       var labels = try context.tensor(1, T.dtype)
       let plan = try Broadcast(logits.shape, labels.shape)
       guard plan.shape.rank == 2 else {
-        throw CheckpointError(.corrupt, "logits of shape \(logits.shape) and labels of \(labels.shape) are not matrices")
+        throw CheckpointError(
+          .corrupt, "logits of shape \(logits.shape) and labels of \(labels.shape) are not matrices")
       }
       logits = try repeated(T.self, logits, plan, plan.aStrides, &context)
       labels = try repeated(T.self, labels, plan, plan.bStrides, &context)

@@ -34,7 +34,8 @@ enum Dilation2D: NumericKernel {
                 for tx in 0..<f[1] {
                   let ix = ox * strides[2] - columns.before + tx * rates[2]
                   if ix < 0 || ix >= d[2] { continue }
-                  let value = input[((n * d[1] + iy) * d[2] + ix) * d[3] + c].adding(weights[(ty * f[1] + tx) * d[3] + c])
+                  let value = input[((n * d[1] + iy) * d[2] + ix) * d[3] + c].adding(
+                    weights[(ty * f[1] + tx) * d[3] + c])
                   if value > best { best = value }
                 }
               }

@@ -39,9 +39,12 @@ enum NNOps {
         try node.real("T", CTCBeamSearch.self, default: .float32)
       },
       Op("QuantizeAndDequantize") { (node) throws(CheckpointError) in try node.real("T", QuantizeAndDequantize.self) },
-      Op("QuantizeAndDequantizeV2") { (node) throws(CheckpointError) in try node.real("T", QuantizeAndDequantize.self) },
-      Op("QuantizeAndDequantizeV3") { (node) throws(CheckpointError) in try node.real("T", QuantizeAndDequantize.self) },
-      Op("QuantizeAndDequantizeV4") { (node) throws(CheckpointError) in try node.real("T", QuantizeAndDequantize.self) },
+      Op("QuantizeAndDequantizeV2") { (node) throws(CheckpointError) in try node.real("T", QuantizeAndDequantize.self)
+      },
+      Op("QuantizeAndDequantizeV3") { (node) throws(CheckpointError) in try node.real("T", QuantizeAndDequantize.self)
+      },
+      Op("QuantizeAndDequantizeV4") { (node) throws(CheckpointError) in try node.real("T", QuantizeAndDequantize.self)
+      },
       Op("QuantizeV2", Quantize.build),
       Op("Dequantize", Dequantize.build),
       Op("LSTMBlockCell") { (node) throws(CheckpointError) in try node.real("T", BlockLSTM.self) },
