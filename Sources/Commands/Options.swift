@@ -45,13 +45,18 @@ struct ReadingOptions: ParsableArguments {
       throw CheckpointError(
         .usage, "--collection and --scope choose variables of a graph", remedy: "name the graph with --layout")
     }
+    if layout != nil, from == nil, let found = try? Opening.find(path), !["npy", "npy-flat"].contains(found.format.name) {
+      throw ReadingOptions.saysItself(found)
+    }
     // A layout decides even where a manifest lies beside the vector.
     let (store, found) = try Opening.open(path, as: layout == nil ? from : from ?? "npy", options: options)
-    if layout != nil, found.format.name != "npy" {
-      throw CheckpointError(
-        .usage, "--layout is for bare vectors; \(found.path) is \(found.format.name) and says itself what it holds")
-    }
+    if layout != nil, found.format.name != "npy" { throw ReadingOptions.saysItself(found) }
     return (store, found)
+  }
+
+  private static func saysItself(_ found: Opening.Found) -> CheckpointError {
+    CheckpointError(
+      .usage, "--layout is for bare vectors; \(found.path) is \(found.format.name) and says itself what it holds")
   }
 }
 

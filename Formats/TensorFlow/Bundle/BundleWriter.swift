@@ -21,6 +21,8 @@ package struct BundleWriter: CheckpointWriter {
     _ store: VariableStore, to output: inout StagedOutput, options: WriteOptions
   ) throws(CheckpointError) {
     let plan = try Plan(store, options)
+    // First, so that an index that is there stops the work before it begins.
+    let index = try output.create(suffix: ShardName.index, place: .index, size: 0)
     var shardCount = plan.sizes.count
     let existing = BundleWriter.shards(of: output)
     if let first = existing.first, !output.replacing {
@@ -40,7 +42,7 @@ package struct BundleWriter: CheckpointWriter {
       files.append(try output.create(suffix: ShardName.suffix(shard, of: shardCount), size: size))
     }
     let entries = try write(plan, into: files, options)
-    try writeIndex(entries, shardCount: shardCount, to: &output)
+    try writeIndex(entries, shardCount: shardCount, to: index)
     if let meta = store.graph?.path { try copyGraph(meta, to: &output) }
     if options.stateFile {
       let text = Array(StateFile.text(latest: output.stem).utf8)
@@ -117,13 +119,12 @@ package struct BundleWriter: CheckpointWriter {
   }
 
   private func writeIndex(
-    _ entries: [(name: Name, entry: BundleEntry)], shardCount: Int, to output: inout StagedOutput
+    _ entries: [(name: Name, entry: BundleEntry)], shardCount: Int, to file: OutputFile
   ) throws(CheckpointError) {
     var table = TableWriter()
     table.append([], BundleHeader.encode(shardCount: shardCount))
     for (name, entry) in entries { table.append(name.bytes, entry.encode()) }
-    let bytes = table.finish()
-    try output.create(suffix: ShardName.index, place: .index, size: bytes.count).write(bytes, at: 0)
+    try file.write(table.finish(), at: 0)
   }
 
   private func copyGraph(_ path: String, to output: inout StagedOutput) throws(CheckpointError) {
