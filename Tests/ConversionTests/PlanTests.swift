@@ -7,7 +7,8 @@ import Testing
 @Suite struct PlanTests {
   private func store() throws -> VariableStore {
     var store = try VariableStore([
-      "b": .floats([2], [1, 2]), "w": .floats([2], [0.1, 1e30]), "w/Adam": .floats([2], [0, 0]), "step": Tensor(.int64, [], hex("0100000000000001")),
+      "b": .floats([2], [1, 2]), "w": .floats([2], [0.1, 1e30]), "w/Adam": .floats([2], [0, 0]),
+      "step": Tensor(.int64, [], hex("0100000000000001")),
       "name": .strings([], [[0x61]]),
     ])
     store.graph = .init(path: nil, variables: ["w", "b", "step", "w/Adam", "gone"], trainable: ["w", "b"])
@@ -28,10 +29,13 @@ import Testing
     #expect(plan.losses.isEmpty && plan.leftOut.isEmpty && !plan.isRenaming)
   }
 
-  @Test(arguments: [
-    ("trainable", ["w", "b", "step", "w/Adam", "name"]), ("name", ["b", "name", "step", "w", "w/Adam"]), ("variables", ["w", "b", "step", "w/Adam", "name"]),
-    ("list", ["step", "w", "b", "name", "w/Adam"]),
-  ] as [(String, [Name])]) func ordersAsAsked(order: String, names: [Name]) throws {
+  @Test(
+    arguments: [
+      ("trainable", ["w", "b", "step", "w/Adam", "name"]), ("name", ["b", "name", "step", "w", "w/Adam"]),
+      ("variables", ["w", "b", "step", "w/Adam", "name"]),
+      ("list", ["step", "w", "b", "name", "w/Adam"]),
+    ] as [(String, [Name])]) func ordersAsAsked(order: String, names: [Name]) throws
+  {
     let plan = try plan { request in
       switch order {
       case "trainable": request.ordering = .trainable
@@ -54,12 +58,16 @@ import Testing
   }
 
   @Test func byNameMeansByBytes() throws {
-    let store = try VariableStore(["layer2": .floats([], [1]), "layer10": .floats([], [1]), "Z": .floats([], [1]), "é": .floats([], [1])])
+    let store = try VariableStore([
+      "layer2": .floats([], [1]), "layer10": .floats([], [1]), "Z": .floats([], [1]), "é": .floats([], [1]),
+    ])
     #expect(try ConversionPlan(store, ConversionRequest()).steps.map(\.target) == ["Z", "layer10", "layer2", "é"])
   }
 
   @Test func selectsByGlobAndRole() throws {
-    let only = try plan { $0.selection = Selection(only: [try VariablePattern("role:weight")], except: [try VariablePattern("b")]) }
+    let only = try plan {
+      $0.selection = Selection(only: [try VariablePattern("role:weight")], except: [try VariablePattern("b")])
+    }
     #expect(only.steps.map(\.target) == ["w"])
     #expect(only.leftOut == ["b", "step", "w/Adam", "name"])
   }

@@ -10,11 +10,16 @@ import Testing
   }
 
   @Test(arguments: [
-    ("conv/w", "conv/w", true), ("conv/w", "conv/w2", false), ("conv", "conv/w", false), ("*", "a/b/c", true), ("*", "", true), ("", "", true),
-    ("", "a", false), ("conv/*", "conv/", true), ("conv/*", "conv/a/b", true), ("*/w", "a/b/w", true), ("*/w", "w", false), ("a*b*c", "axxbxbc", true),
-    ("a*b*c", "axxbxb", false), ("?", "a", true), ("?", "é", true), ("?", "", false), ("??", "é", false), ("w?", "w\u{1F600}", true),
-    ("[a-c]x", "bx", true), ("[a-c]x", "dx", false), ("[!a-c]x", "dx", true), ("[^a-c]x", "ax", false), ("[]]", "]", true), ("[a-]", "-", true),
-    ("layer[0-9]*", "layer10", true), ("\\*", "*", true), ("\\*", "a", false), ("\\[", "[", true), ("a\\", "a\\", true), ("*a*a*a*a*b", "aaaaaaaaaaaaaaaaaaaa", false),
+    ("conv/w", "conv/w", true), ("conv/w", "conv/w2", false), ("conv", "conv/w", false), ("*", "a/b/c", true),
+    ("*", "", true), ("", "", true),
+    ("", "a", false), ("conv/*", "conv/", true), ("conv/*", "conv/a/b", true), ("*/w", "a/b/w", true),
+    ("*/w", "w", false), ("a*b*c", "axxbxbc", true),
+    ("a*b*c", "axxbxb", false), ("?", "a", true), ("?", "é", true), ("?", "", false), ("??", "é", false),
+    ("w?", "w\u{1F600}", true),
+    ("[a-c]x", "bx", true), ("[a-c]x", "dx", false), ("[!a-c]x", "dx", true), ("[^a-c]x", "ax", false),
+    ("[]]", "]", true), ("[a-]", "-", true),
+    ("layer[0-9]*", "layer10", true), ("\\*", "*", true), ("\\*", "a", false), ("\\[", "[", true), ("a\\", "a\\", true),
+    ("*a*a*a*a*b", "aaaaaaaaaaaaaaaaaaaa", false),
   ]) func globs(pattern: String, name: String, expected: Bool) throws {
     #expect(try matches(pattern, Name(name)) == expected)
   }
@@ -46,9 +51,12 @@ import Testing
   private func rename(_ rule: String, _ name: Name) throws -> Name { try RenameRule(rule).apply(to: name) }
 
   @Test(arguments: [
-    ("w=>v", "w/w", "v/v"), ("^w=>v", "w/w", "v/w"), ("conv(\\d+)/=>block$1/", "conv12/w", "block12/w"), ("(a)(b)=>$2$1", "ab/ab", "ba/ba"),
-    ("x=>$0$0", "x", "xx"), ("a=>$$", "a", "$"), ("a=>\\\\", "a", "\\"), ("(a)=>\\1\\1", "a", "aa"), ("/=>", "a/b/c", "abc"), (":0$=>", "w:0", "w"),
-    ("nothing=>x", "w", "w"), ("a=>b=>c", "a=>b", "c"), ("(x)?w=>[$1]", "w", "[]"), ("é=>e", "café", "cafe"), ("$=>/end", "w", "w/end"),
+    ("w=>v", "w/w", "v/v"), ("^w=>v", "w/w", "v/w"), ("conv(\\d+)/=>block$1/", "conv12/w", "block12/w"),
+    ("(a)(b)=>$2$1", "ab/ab", "ba/ba"),
+    ("x=>$0$0", "x", "xx"), ("a=>$$", "a", "$"), ("a=>\\\\", "a", "\\"), ("(a)=>\\1\\1", "a", "aa"),
+    ("/=>", "a/b/c", "abc"), (":0$=>", "w:0", "w"),
+    ("nothing=>x", "w", "w"), ("a=>b=>c", "a=>b", "c"), ("(x)?w=>[$1]", "w", "[]"), ("é=>e", "café", "cafe"),
+    ("$=>/end", "w", "w/end"),
   ]) func replacesEveryMatch(rule: String, name: String, expected: String) throws {
     #expect(try rename(rule, Name(name)) == Name(expected))
   }
@@ -57,7 +65,8 @@ import Testing
     #expect(failure { _ = try RenameRule("a->b") }?.code == .usage)
     #expect(failure { _ = try RenameRule("(=>b") }?.message == "'(' is not a regular expression")
     #expect(failure { _ = try RenameRule("a=>$x") }?.code == .usage)
-    #expect(failure { _ = try rename("(a)=>$2", "a") }?.message == "the template asks for group 2, but the expression has 1")
+    #expect(
+      failure { _ = try rename("(a)=>$2", "a") }?.message == "the template asks for group 2, but the expression has 1")
   }
 
   @Test func aNameThatIsNoTextStays() throws {
@@ -74,9 +83,13 @@ import Testing
     #expect(try map("a\tx\n# comment\n\nb/c\ty z\r\n") == expected)
     #expect(try map("a => x\nb/c => y z") == expected)
     #expect(try map(#"{"a": "x", "b/c": "y z"}"#) == expected)
-    #expect(try map(#" {"plan": 1, "variables": [{"source": "a", "dtype": "float32", "target": "x"}, {"source": "b/c", "target": "y z"}]}"#) == expected)
+    #expect(
+      try map(
+        #" {"plan": 1, "variables": [{"source": "a", "dtype": "float32", "target": "x"}, {"source": "b/c", "target": "y z"}]}"#
+      ) == expected)
     #expect(try map(#"{"a\udcff": "b\udcfe"}"#) == [Name(bytes: [0x61, 0xff]): Name(bytes: [0x62, 0xfe])])
-    #expect(try NameMap([0x61, 0xff, 0x09, 0xfe], path: "map").targets == [Name(bytes: [0x61, 0xff]): Name(bytes: [0xfe])])
+    #expect(
+      try NameMap([0x61, 0xff, 0x09, 0xfe], path: "map").targets == [Name(bytes: [0x61, 0xff]): Name(bytes: [0xfe])])
   }
 
   @Test func refusesWhatIsNoMap() {

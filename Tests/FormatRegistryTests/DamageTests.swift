@@ -1,6 +1,6 @@
 import CheckpointCore
-import Foundation
 import FormatRegistry
+import Foundation
 import TestKit
 import Testing
 
@@ -33,7 +33,10 @@ import Testing
     return Outcome(contents: try store.contents(), warnings: store.source.warnings)
   }
 
-  private static let bundles = [("tf-bundle/tf18-nometa", "model-123456"), ("tf-bundle/tf2-slices_noread", "model"), ("tf-object/tf2-iterator", "model")]
+  private static let bundles = [
+    ("tf-bundle/tf18-nometa", "model-123456"), ("tf-bundle/tf2-slices_noread", "model"),
+    ("tf-object/tf2-iterator", "model"),
+  ]
 
   @Test(arguments: bundles) func aBundleCutAtAnyLengthIsRefused(name: String, prefix: String) throws {
     let (folder, files) = try copy(name)
@@ -42,7 +45,9 @@ import Testing
       for length in 0..<bytes.count {
         try folder.write(Array(bytes[..<length]), to: file)
         let error = failure { _ = try open(folder(prefix)) }
-        #expect(error.map { Self.allowed.contains($0.code) } == true, "\(file) of \(length) bytes: \(String(describing: error))")
+        #expect(
+          error.map { Self.allowed.contains($0.code) } == true,
+          "\(file) of \(length) bytes: \(String(describing: error))")
       }
       try folder.write(bytes, to: file)
     }
@@ -103,7 +108,9 @@ import Testing
       for length in 0..<last {
         try folder.write(Array(bytes[..<length]), to: file)
         let error = failure { _ = try open(folder("m.index.json")) }
-        #expect(error.map { Self.allowed.contains($0.code) } == true, "\(file) of \(length) bytes: \(String(describing: error))")
+        #expect(
+          error.map { Self.allowed.contains($0.code) } == true,
+          "\(file) of \(length) bytes: \(String(describing: error))")
       }
       try folder.write(bytes, to: file)
     }
@@ -138,12 +145,15 @@ import Testing
     let junk = random.bytes(random.below(400))
     let magic: [UInt8] = [0x57, 0xfb, 0x80, 0x8b, 0x24, 0x75, 0x47, 0xdb]
     for (name, bytes) in [
-      ("a.index", junk), ("b.index", junk + magic), ("c.npy", junk), ("d.npy", [0x93] + Array("NUMPY".utf8) + [1, 0] + junk), ("e.index.json", junk),
-      ("f.index.json", Array("{\"format\": \"npy-flat\", \"version\": 1, ".utf8) + junk), ("checkpoint", junk), ("g", junk), ("h.data-00000-of-00001", junk),
+      ("a.index", junk), ("b.index", junk + magic), ("c.npy", junk),
+      ("d.npy", [0x93] + Array("NUMPY".utf8) + [1, 0] + junk), ("e.index.json", junk),
+      ("f.index.json", Array("{\"format\": \"npy-flat\", \"version\": 1, ".utf8) + junk), ("checkpoint", junk),
+      ("g", junk), ("h.data-00000-of-00001", junk),
     ] {
       try folder.write(bytes, to: name)
       let error = failure { _ = try open(folder(name)) }
-      #expect(error.map { Self.allowed.contains($0.code) } == true, "\(name), seed \(seed): \(String(describing: error))")
+      #expect(
+        error.map { Self.allowed.contains($0.code) } == true, "\(name), seed \(seed): \(String(describing: error))")
     }
   }
 }

@@ -7,7 +7,8 @@ import Testing
   private func folder() throws -> TemporaryFolder {
     let folder = try TemporaryFolder()
     let store = try VariableStore(["w": .floats([2], [1, 2])])
-    try AllFormats.named("tf-bundle")?.save(store, to: folder("model-1"), options: WriteOptions(shards: 2, stateFile: true))
+    try AllFormats.named("tf-bundle")?.save(
+      store, to: folder("model-1"), options: WriteOptions(shards: 2, stateFile: true))
     return folder
   }
 
@@ -19,7 +20,10 @@ import Testing
   @Test func everyFileOfABundleLeadsToIt() throws {
     let folder = try folder()
     try folder.write("", to: "model-1.meta")
-    for name in ["model-1", "model-1.index", "model-1.data-00000-of-00002", "model-1.data-00001-of-00002", "model-1.meta", "checkpoint", "."] {
+    for name in [
+      "model-1", "model-1.index", "model-1.data-00000-of-00002", "model-1.data-00001-of-00002", "model-1.meta",
+      "checkpoint", ".",
+    ] {
       #expect(try found(folder(name)) == "tf-bundle model-1", "\(name)")
     }
     #expect(try found(folder.path) == "tf-bundle model-1")
@@ -38,7 +42,9 @@ import Testing
     let folder = try TemporaryFolder()
     let store = try VariableStore(["w": .floats([2], [1, 2])])
     try AllFormats.named("npy-flat")?.save(store, to: folder("m"))
-    for name in ["m", "m.npy", "m.index.json"] { #expect(try found(folder(name)) == "npy-flat m.index.json", "\(name)") }
+    for name in ["m", "m.npy", "m.index.json"] {
+      #expect(try found(folder(name)) == "npy-flat m.index.json", "\(name)")
+    }
     #expect(try found(folder("m.npy"), as: "npy") == "npy m.npy")
   }
 
@@ -60,7 +66,8 @@ import Testing
   }
 
   @Test(arguments: [
-    ("version https://git-lfs.github.com/spec/v1\noid sha256:1\n", "Git LFS pointer"), ("", "is empty"), ("<!DOCTYPE html>", "web page"),
+    ("version https://git-lfs.github.com/spec/v1\noid sha256:1\n", "Git LFS pointer"), ("", "is empty"),
+    ("<!DOCTYPE html>", "web page"),
     ("PK\u{3}\u{4}", "zip"), ("something", "no checkpoint of a kind"),
   ]) func saysWhatAFileIsInstead(content: String, words: String) throws {
     let folder = try TemporaryFolder()

@@ -10,7 +10,9 @@ import Testing
   private func format(_ name: String) throws -> CheckpointFormat { try #require(AllFormats.named(name)) }
 
   /// Everything that the format wrote, name by name.
-  private func files(_ store: VariableStore, as format: CheckpointFormat, options: WriteOptions) throws -> [String: [UInt8]] {
+  private func files(_ store: VariableStore, as format: CheckpointFormat, options: WriteOptions) throws -> [String:
+    [UInt8]]
+  {
     let folder = try TemporaryFolder()
     try format.save(store, to: folder("out"), options: options)
     var files: [String: [UInt8]] = [:]
@@ -24,7 +26,10 @@ import Testing
     let contents = try store.contents()
     let folder = try TemporaryFolder()
     let bundle = try format("tf-bundle")
-    let options = [WriteOptions(), WriteOptions(shards: 1 + random.below(7), jobs: 2), WriteOptions(largestShard: 1 + random.below(2000))]
+    let options = [
+      WriteOptions(), WriteOptions(shards: 1 + random.below(7), jobs: 2),
+      WriteOptions(largestShard: 1 + random.below(2000)),
+    ]
     for (i, options) in options.enumerated() {
       try bundle.save(store, to: folder("b\(i)"), options: options)
       let read = try bundle.load(folder("b\(i)"))

@@ -7,7 +7,8 @@ import Testing
 @Suite struct FlatTests {
   private func sample() throws -> VariableStore {
     try VariableStore([
-      "conv/w": .floats([2, 2], [1, 2, 3, 4]), "conv/b": .floats([2], [5, 6]), "global_step": Tensor(.int64, [], hex("0700000000000000")),
+      "conv/w": .floats([2, 2], [1, 2, 3, 4]), "conv/b": .floats([2], [5, 6]),
+      "global_step": Tensor(.int64, [], hex("0700000000000000")),
       "half": Tensor(.bfloat16, [2], hex("803f 0040")), "text": .strings([2], [Array("ab".utf8), []]),
     ])
   }
@@ -16,9 +17,13 @@ import Testing
     let folder = try TemporaryFolder()
     try NumPyFormats.flat.save(sample(), to: folder("m"), options: WriteOptions(orderName: "variables", madeBy: "test"))
     #expect(folder.names == ["m.bfloat16.npy", "m.index.json", "m.int64.npy", "m.npy", "m.string.npy"])
-    #expect(try folder.read("m.npy") == NpyHeader.encode(dtype: .float32, shape: Shape([6])) + hex("0000803f 00000040 00004040 00008040 0000a040 0000c040"))
+    #expect(
+      try folder.read("m.npy") == NpyHeader.encode(dtype: .float32, shape: Shape([6]))
+        + hex("0000803f 00000040 00004040 00008040 0000a040 0000c040"))
     #expect(try folder.read("m.bfloat16.npy") == NpyHeader.encode(dtype: .uint16, shape: Shape([2])) + hex("803f 0040"))
-    #expect(try folder.read("m.string.npy") == NpyHeader.encode(dtype: .uint8, shape: Shape([18])) + hex("0200000000000000 6162 0000000000000000"))
+    #expect(
+      try folder.read("m.string.npy") == NpyHeader.encode(dtype: .uint8, shape: Shape([18]))
+        + hex("0200000000000000 6162 0000000000000000"))
     let text = try String(decoding: folder.read("m.index.json"), as: UTF8.self)
     #expect(
       text == """
@@ -79,7 +84,8 @@ import Testing
         var bytes = good
         bytes[byte] ^= 0x10
         try folder.write(bytes, to: name)
-        #expect(failure { _ = try NumPyFormats.flat.load(folder("m")).contents() }?.code == .corrupt, "\(name) byte \(byte)")
+        #expect(
+          failure { _ = try NumPyFormats.flat.load(folder("m")).contents() }?.code == .corrupt, "\(name) byte \(byte)")
       }
       try folder.write(good, to: name)
     }
@@ -102,13 +108,16 @@ import Testing
     return store
   }
 
-  private func own(vector: String = #"{"file": "m.npy", "dtype": "float32", "elements": 6}"#, variables: String) -> String {
+  private func own(vector: String = #"{"file": "m.npy", "dtype": "float32", "elements": 6}"#, variables: String)
+    -> String
+  {
     #"{"format": "npy-flat", "version": 1, "vectors": [\#(vector)], "variables": [\#(variables)]}"#
   }
 
   @Test func readsTheOlderShape() throws {
     let store = try read(
-      #"{"file": "m.npy", "elements": 6, "tensors": [{"name": "b", "shape": [2], "dtype": "float32", "offset": 4}, {"name": "w", "shape": [2, 2], "dtype": "float32", "offset": 0}]}"#)
+      #"{"file": "m.npy", "elements": 6, "tensors": [{"name": "b", "shape": [2], "dtype": "float32", "offset": 4}, {"name": "w", "shape": [2, 2], "dtype": "float32", "offset": 0}]}"#
+    )
     #expect(try store["w"]?.tensor.floatValues() == [1, 2, 3, 4])
     #expect(try store["b"]?.tensor.floatValues() == [5, 6])
     #expect(store.variables.map(\.name) == ["b", "w"])
@@ -140,12 +149,27 @@ import Testing
     ("no such vector", #"{"name": "w", "dtype": "float32", "shape": [1], "vector": 1, "offset": 0}"#),
     ("a negative offset", #"{"name": "w", "dtype": "float32", "shape": [1], "vector": 0, "offset": -1}"#),
     ("an end beyond the vector", #"{"name": "w", "dtype": "float32", "shape": [2], "vector": 0, "offset": 5}"#),
-    ("an offset that overflows", #"{"name": "w", "dtype": "float32", "shape": [2], "vector": 0, "offset": 9223372036854775807}"#),
-    ("a shape that overflows", #"{"name": "w", "dtype": "float32", "shape": [4294967296, 4294967296], "vector": 0, "offset": 0}"#),
+    (
+      "an offset that overflows",
+      #"{"name": "w", "dtype": "float32", "shape": [2], "vector": 0, "offset": 9223372036854775807}"#
+    ),
+    (
+      "a shape that overflows",
+      #"{"name": "w", "dtype": "float32", "shape": [4294967296, 4294967296], "vector": 0, "offset": 0}"#
+    ),
     ("a wrong checksum", #"{"name": "w", "dtype": "float32", "shape": [1], "vector": 0, "offset": 0, "crc32c": 1}"#),
-    ("a checksum of 33 bits", #"{"name": "w", "dtype": "float32", "shape": [1], "vector": 0, "offset": 0, "crc32c": 4294967296}"#),
-    ("a name twice", #"{"name": "w", "dtype": "float32", "shape": [1], "vector": 0, "offset": 0}, {"name": "w", "dtype": "float32", "shape": [1], "vector": 0, "offset": 1}"#),
-    ("another dtype than the vector's", #"{"name": "w", "dtype": "int8", "shape": [1], "vector": 0, "offset": 0, "crc32c": 1}"#),
+    (
+      "a checksum of 33 bits",
+      #"{"name": "w", "dtype": "float32", "shape": [1], "vector": 0, "offset": 0, "crc32c": 4294967296}"#
+    ),
+    (
+      "a name twice",
+      #"{"name": "w", "dtype": "float32", "shape": [1], "vector": 0, "offset": 0}, {"name": "w", "dtype": "float32", "shape": [1], "vector": 0, "offset": 1}"#
+    ),
+    (
+      "another dtype than the vector's",
+      #"{"name": "w", "dtype": "int8", "shape": [1], "vector": 0, "offset": 0, "crc32c": 1}"#
+    ),
     ("strings in numbers", #"{"name": "w", "dtype": "string", "shape": [1], "vector": 0, "offset": 0, "size": 6}"#),
   ]) func refusesVariables(what: String, variable: String) {
     let error = failure { _ = try read(own(variables: variable)) }
@@ -154,7 +178,8 @@ import Testing
     if what != "no name", what != "a wrong checksum" { #expect(error?.variable == "w", "\(what)") }
   }
 
-  @Test(arguments: ["../m.npy", "/etc/passwd", "a/m.npy", "", ".", "..", "m.npy\\u0000"]) func refusesAFileNameThatIsAPath(name: String) {
+  @Test(arguments: ["../m.npy", "/etc/passwd", "a/m.npy", "", ".", "..", "m.npy\\u0000"])
+  func refusesAFileNameThatIsAPath(name: String) {
     for manifest in [
       own(vector: #"{"file": "\#(name)", "dtype": "float32", "elements": 6}"#, variables: ""),
       #"{"file": "\#(name)", "elements": 6, "tensors": []}"#,
@@ -165,9 +190,12 @@ import Testing
   }
 
   @Test func everyCutOfAManifestIsRefused() throws {
-    let manifest = Array(own(variables: #"{"name": "w", "dtype": "float32", "shape": [6], "vector": 0, "offset": 0}"#).utf8)
+    let manifest = Array(
+      own(variables: #"{"name": "w", "dtype": "float32", "shape": [6], "vector": 0, "offset": 0}"#).utf8)
     for length in 0..<manifest.count {
-      #expect(failure { _ = try read(String(decoding: manifest[..<length], as: UTF8.self)) }?.code == .corrupt, "\(length) bytes")
+      #expect(
+        failure { _ = try read(String(decoding: manifest[..<length], as: UTF8.self)) }?.code == .corrupt,
+        "\(length) bytes")
     }
   }
 
@@ -176,7 +204,9 @@ import Testing
     func read(_ bytes: [UInt8], shape: String, size: String) throws -> [UInt8] {
       try folder.write(NpyHeader.encode(dtype: .uint8, shape: Shape([bytes.count])) + bytes, to: "s.npy")
       try folder.write(
-        own(vector: #"{"file": "s.npy", "dtype": "uint8", "elements": \#(bytes.count)}"#, variables: #"{"name": "s", "dtype": "string", "shape": \#(shape), "vector": 0, "offset": 0\#(size)}"#),
+        own(
+          vector: #"{"file": "s.npy", "dtype": "uint8", "elements": \#(bytes.count)}"#,
+          variables: #"{"name": "s", "dtype": "string", "shape": \#(shape), "vector": 0, "offset": 0\#(size)}"#),
         to: "s.index.json")
       return try NumPyFormats.flat.load(folder("s.index.json")).contents()[0].bytes
     }
@@ -184,10 +214,14 @@ import Testing
     #expect(try read(one, shape: "[1]", size: #", "size": 10"#) == one)
     #expect(try read(one, shape: "[]", size: #", "size": 10"#) == one)
     for (bytes, shape, size) in [
-      (one, "[2]", #", "size": 10"#), (one, "[1]", ""), (one, "[1]", #", "size": 11"#), (one, "[1]", #", "size": 9"#), (one, "[0]", #", "size": 10"#),
+      (one, "[2]", #", "size": 10"#), (one, "[1]", ""), (one, "[1]", #", "size": 11"#), (one, "[1]", #", "size": 9"#),
+      (one, "[0]", #", "size": 10"#),
       (hex("0300000000000000 6162"), "[1]", #", "size": 10"#), (hex("ffffffffffffffff 6162"), "[1]", #", "size": 10"#),
-      (hex("ffffffffffffff7f 6162"), "[1]", #", "size": 10"#), (one, "[1152921504606846976]", #", "size": 10"#), (one, "[1]", #", "size": -1"#),
-    ] { #expect(failure { _ = try read(bytes, shape: shape, size: size) }?.code == .corrupt, "\(bytes) \(shape) \(size)") }
+      (hex("ffffffffffffff7f 6162"), "[1]", #", "size": 10"#), (one, "[1152921504606846976]", #", "size": 10"#),
+      (one, "[1]", #", "size": -1"#),
+    ] {
+      #expect(failure { _ = try read(bytes, shape: shape, size: size) }?.code == .corrupt, "\(bytes) \(shape) \(size)")
+    }
   }
 }
 
@@ -228,21 +262,29 @@ import Testing
   @Test func sizesThatDoNotAddUpNameBothNumbersAndTheNearestVariable() throws {
     let long = failure { _ = try read(try six(), try layout([("w", [2, 2]), ("b", [3])])) }
     #expect(long?.code == .corrupt)
-    #expect(long?.message == "the layout takes 7 elements, but the vector has 6: the vector ends in 'b' [3] (layout: test)")
+    #expect(
+      long?.message == "the layout takes 7 elements, but the vector has 6: the vector ends in 'b' [3] (layout: test)")
     let short = failure { _ = try read(try six(), try layout([("w", [2, 2]), ("b", [1])])) }
-    #expect(short?.message == "the layout takes 5 elements, but the vector has 6: 1 elements are left after 'b', the last variable (layout: test)")
+    #expect(
+      short?.message
+        == "the layout takes 5 elements, but the vector has 6: 1 elements are left after 'b', the last variable (layout: test)"
+    )
     #expect(failure { _ = try read(try six(), try layout([])) }?.message.contains("the layout is empty") == true)
   }
 
   @Test func refusesGapsAndOverlaps() throws {
     for offsets in [[0, 3], [0, 5], [1, 0], [0, .max]] {
-      #expect(failure { _ = try read(try six(), try layout([("w", [4]), ("b", [2])], offsets: offsets)) }?.code == .corrupt, "\(offsets)")
+      #expect(
+        failure { _ = try read(try six(), try layout([("w", [4]), ("b", [2])], offsets: offsets)) }?.code == .corrupt,
+        "\(offsets)")
     }
-    #expect(failure { _ = try read(try six(), try layout([("a", [.max]), ("b", [.max]), ("c", [8])])) }?.code == .corrupt)
+    #expect(
+      failure { _ = try read(try six(), try layout([("a", [.max]), ("b", [.max]), ("c", [8])])) }?.code == .corrupt)
   }
 
   @Test func aMatrixIsNoVector() throws {
-    #expect(failure { _ = try read(try .floats([2, 3], [1, 2, 3, 4, 5, 6]), try layout([("w", [6])])) }?.code == .unsupported)
+    #expect(
+      failure { _ = try read(try .floats([2, 3], [1, 2, 3, 4, 5, 6]), try layout([("w", [6])])) }?.code == .unsupported)
   }
 
   private func doubles(_ values: [Double]) throws -> Tensor {
@@ -273,7 +315,8 @@ import Testing
 
   @Test func aManifestIsALayout() throws {
     let folder = try TemporaryFolder()
-    try NumPyFormats.flat.save(VariableStore(["b": .floats([2], [0, 0]), "w": .floats([4], [0, 0, 0, 0])]), to: folder("m"))
+    try NumPyFormats.flat.save(
+      VariableStore(["b": .floats([2], [0, 0]), "w": .floats([4], [0, 0, 0, 0])]), to: folder("m"))
     let layout = try #require(try FlatReader().layout(folder("m.index.json"), options: ReadOptions()))
     #expect(try read(six(), layout)["w"]?.tensor.floatValues() == [3, 4, 5, 6])
     #expect(try FlatReader().layout(folder("m.npy"), options: ReadOptions()) == nil)

@@ -26,7 +26,8 @@ private func open(_ bytes: [UInt8]) throws -> (variable: Variable, bytes: [UInt8
   @Test func isByteForByteNumpys() throws {
     let expected =
       [0x93] + Array("NUMPY".utf8) + [1, 0, 0x76, 0]
-      + Array("{'descr': '<f4', 'fortran_order': False, 'shape': (2, 3), }".utf8) + [UInt8](repeating: 0x20, count: 58) + [0x0a]
+      + Array("{'descr': '<f4', 'fortran_order': False, 'shape': (2, 3), }".utf8) + [UInt8](repeating: 0x20, count: 58)
+      + [0x0a]
     #expect(expected.count == 128)
     #expect(NpyHeader.encode(dtype: .float32, shape: try Shape([2, 3])) == expected)
   }
@@ -51,30 +52,45 @@ private func open(_ bytes: [UInt8]) throws -> (variable: Variable, bytes: [UInt8
   @Test func readsAllVersions() throws {
     let header = "{'descr': '|u1', 'fortran_order': False, 'shape': (2,), }\n"
     for version: UInt8 in [1, 2, 3] { #expect(try open(npy(header, version: version, data: [7, 8])).bytes == [7, 8]) }
-    #expect(failure { _ = try open(npy(header, version: 4, data: [7, 8])) }?.message == "the npy version 4.0 is unknown")
+    #expect(
+      failure { _ = try open(npy(header, version: 4, data: [7, 8])) }?.message == "the npy version 4.0 is unknown")
     #expect(failure { _ = try open(npy(header, version: 9)) }?.code == .unsupported)
   }
 
   @Test func readsOtherLegalSpellings() throws {
     for header in [
-      "{'shape': (2,), 'fortran_order': False, 'descr': '|u1'}\n", "{\"descr\": \"|u1\",\"fortran_order\":False,\"shape\":(2,)}\n",
-      "  {'descr': '|u1' , 'fortran_order' : False , 'shape' : ( 2 , ) , }   \n", "{'descr': '|u1', 'fortran_order': False, 'shape': (2L,), }\n",
+      "{'shape': (2,), 'fortran_order': False, 'descr': '|u1'}\n",
+      "{\"descr\": \"|u1\",\"fortran_order\":False,\"shape\":(2,)}\n",
+      "  {'descr': '|u1' , 'fortran_order' : False , 'shape' : ( 2 , ) , }   \n",
+      "{'descr': '|u1', 'fortran_order': False, 'shape': (2L,), }\n",
       "{'descr': 'u1', 'fortran_order': False, 'shape': (2,), }\n",
     ] { #expect(try open(npy(header, data: [7, 8])).bytes == [7, 8], "\(header)") }
   }
 
   @Test func unusualHeadersAreNoted() throws {
-    #expect(try open(npy("{'descr': '=u2', 'fortran_order': False, 'shape': (1,), }\n", data: [1, 2])).warnings.count == 1)
-    #expect(try open(npy("{'descr': 'uint16', 'fortran_order': False, 'shape': (1,), }\n", data: [1, 2])).warnings.count == 1)
-    #expect(try open(npy("{'descr': '<u2', 'fortran_order': False, 'shape': (1,), }", data: [1, 2])).warnings == ["the header does not end with a new line"])
-    #expect(try open(npy("{'descr': '<u2', 'fortran_order': False, 'shape': (1,), }\n", data: [1, 2, 3])).warnings == ["1 bytes follow the array"])
+    #expect(
+      try open(npy("{'descr': '=u2', 'fortran_order': False, 'shape': (1,), }\n", data: [1, 2])).warnings.count == 1)
+    #expect(
+      try open(npy("{'descr': 'uint16', 'fortran_order': False, 'shape': (1,), }\n", data: [1, 2])).warnings.count == 1)
+    #expect(
+      try open(npy("{'descr': '<u2', 'fortran_order': False, 'shape': (1,), }", data: [1, 2])).warnings == [
+        "the header does not end with a new line"
+      ])
+    #expect(
+      try open(npy("{'descr': '<u2', 'fortran_order': False, 'shape': (1,), }\n", data: [1, 2, 3])).warnings == [
+        "1 bytes follow the array"
+      ])
   }
 
   @Test(arguments: [
-    ("f3", "<f3", CheckpointError.Code.corrupt, "'<f3'"), ("object", "|O", .unsupported, "pickle"), ("bytes", "|S5", .unsupported, "|S5"),
-    ("text", "<U5", .unsupported, "<U5"), ("dates", "<M8[D]", .unsupported, "<M8[D]"), ("void", "|V2", .unsupported, "|V2"),
-    ("long double", "<f16", .unsupported, "<f16"), ("long complex", "<c32", .unsupported, "<c32"), ("nothing", "", .corrupt, "''"),
-    ("no bytes", "|S0", .corrupt, "'|S0'"), ("several", "f4,f4", .corrupt, "f4,f4"), ("newline", "<f4 ", .corrupt, "'<f4 '"),
+    ("f3", "<f3", CheckpointError.Code.corrupt, "'<f3'"), ("object", "|O", .unsupported, "pickle"),
+    ("bytes", "|S5", .unsupported, "|S5"),
+    ("text", "<U5", .unsupported, "<U5"), ("dates", "<M8[D]", .unsupported, "<M8[D]"),
+    ("void", "|V2", .unsupported, "|V2"),
+    ("long double", "<f16", .unsupported, "<f16"), ("long complex", "<c32", .unsupported, "<c32"),
+    ("nothing", "", .corrupt, "''"),
+    ("no bytes", "|S0", .corrupt, "'|S0'"), ("several", "f4,f4", .corrupt, "f4,f4"),
+    ("newline", "<f4 ", .corrupt, "'<f4 '"),
   ])
   func refusesElementTypesByName(what: String, descr: String, code: CheckpointError.Code, word: String) {
     let error = failure { _ = try open(npy(descr, "(1,)", data: [UInt8](repeating: 0, count: 64))) }
@@ -83,20 +99,29 @@ private func open(_ bytes: [UInt8]) throws -> (variable: Variable, bytes: [UInt8
   }
 
   @Test func refusesStructuredTypes() {
-    let error = failure { _ = try open(npy("{'descr': [('a', '<f4')], 'fortran_order': False, 'shape': (1,), }\n", data: [0, 0, 0, 0])) }
+    let error = failure {
+      _ = try open(npy("{'descr': [('a', '<f4')], 'fortran_order': False, 'shape': (1,), }\n", data: [0, 0, 0, 0]))
+    }
     #expect(error?.code == .unsupported && error?.message.contains("structured") == true)
   }
 
   @Test(arguments: [
     "", "{}", "[]", "{'descr': '<f4'}", "{'descr': '<f4', 'fortran_order': False, 'shape': (1,), 'x': 1}",
-    "{'descr': '<f4', 'descr': '<f4', 'fortran_order': False, 'shape': (1,)}", "{'descr': '<f4', 'fortran_order': 0, 'shape': (1,)}",
+    "{'descr': '<f4', 'descr': '<f4', 'fortran_order': False, 'shape': (1,)}",
+    "{'descr': '<f4', 'fortran_order': 0, 'shape': (1,)}",
     "{'descr': '<f4', 'fortran_order': False, 'shape': 1}", "{'descr': '<f4', 'fortran_order': False, 'shape': [1]}",
-    "{'descr': '<f4', 'fortran_order': False, 'shape': (1)}", "{'descr': '<f4', 'fortran_order': False, 'shape': (-1,)}",
-    "{'descr': '<f4', 'fortran_order': False, 'shape': (1.0,)}", "{'descr': '<f4', 'fortran_order': False, 'shape': (True,)}",
-    "{'descr': '<f4', 'fortran_order': False, 'shape': (99999999999999999999,)}", "{'descr': '<f4', 'fortran_order': False, 'shape': (1 << 3,)}",
-    "{'descr': '<f4', 'fortran_order': False, 'shape': (4294967296, 4294967296)}", "{'descr': '<f4', 'fortran_order': False, 'shape': (0, 4611686018427387904, 4)}",
-    "{'descr': '<f4', 'fortran_order': False, 'shape': (1099511627776,)}", "{'descr': __import__('os'), 'fortran_order': False, 'shape': (1,)}",
-    "{'descr': '<f4', 'fortran_order': False, 'shape': (1,)} x", "{'descr': '<\\x664', 'fortran_order': False, 'shape': (1,)}", "\u{feff}{}",
+    "{'descr': '<f4', 'fortran_order': False, 'shape': (1)}",
+    "{'descr': '<f4', 'fortran_order': False, 'shape': (-1,)}",
+    "{'descr': '<f4', 'fortran_order': False, 'shape': (1.0,)}",
+    "{'descr': '<f4', 'fortran_order': False, 'shape': (True,)}",
+    "{'descr': '<f4', 'fortran_order': False, 'shape': (99999999999999999999,)}",
+    "{'descr': '<f4', 'fortran_order': False, 'shape': (1 << 3,)}",
+    "{'descr': '<f4', 'fortran_order': False, 'shape': (4294967296, 4294967296)}",
+    "{'descr': '<f4', 'fortran_order': False, 'shape': (0, 4611686018427387904, 4)}",
+    "{'descr': '<f4', 'fortran_order': False, 'shape': (1099511627776,)}",
+    "{'descr': __import__('os'), 'fortran_order': False, 'shape': (1,)}",
+    "{'descr': '<f4', 'fortran_order': False, 'shape': (1,)} x",
+    "{'descr': '<\\x664', 'fortran_order': False, 'shape': (1,)}", "\u{feff}{}",
     "{'descr': 4, 'fortran_order': False, 'shape': (1,)}", "{'descr': None, 'fortran_order': False, 'shape': (1,)}",
   ]) func refusesHeaders(header: String) {
     let error = failure { _ = try open(npy(header + "\n", data: [0, 0, 0, 0])) }
@@ -110,10 +135,15 @@ private func open(_ bytes: [UInt8]) throws -> (variable: Variable, bytes: [UInt8
   }
 
   @Test func refusesALengthThatLies() {
-    #expect(failure { _ = try open([0x93] + Array("NUMPY".utf8) + [1, 0, 0xff, 0xff]) }?.message == "the header claims 65535 bytes, more than the file has")
+    #expect(
+      failure { _ = try open([0x93] + Array("NUMPY".utf8) + [1, 0, 0xff, 0xff]) }?.message
+        == "the header claims 65535 bytes, more than the file has")
     #expect(failure { _ = try open([0x93] + Array("NUMPY".utf8) + [2, 0, 0xff, 0xff, 0xff, 0xff]) }?.code == .corrupt)
-    #expect(failure { _ = try open([0x93] + Array("NUMPY".utf8) + [2, 0, 0xff]) }?.message == "the header is cut short")
-    #expect(failure { _ = try open(npy(String(repeating: " ", count: 70_000), version: 2)) }?.message.contains("limit") == true)
+    #expect(
+      failure { _ = try open([0x93] + Array("NUMPY".utf8) + [2, 0, 0xff]) }?.message == "the header is cut short")
+    #expect(
+      failure { _ = try open(npy(String(repeating: " ", count: 70_000), version: 2)) }?.message.contains("limit")
+        == true)
   }
 
   @Test func saysWhatItIsInstead() {
@@ -133,9 +163,13 @@ private func open(_ bytes: [UInt8]) throws -> (variable: Variable, bytes: [UInt8
 @Suite struct NpyOrderTests {
   @Test func swapsBigEndianNumbers() throws {
     #expect(try open(npy(">f4", "(2,)", data: hex("3f800000 40000000"))).bytes == hex("0000803f 00000040"))
-    #expect(try open(npy(">c16", "(1,)", data: hex("3ff0000000000000 4000000000000000"))).bytes == hex("000000000000f03f 0000000000000040"))
+    #expect(
+      try open(npy(">c16", "(1,)", data: hex("3ff0000000000000 4000000000000000"))).bytes
+        == hex("000000000000f03f 0000000000000040"))
     #expect(try open(npy(">u1", "(2,)", data: [1, 2])).bytes == [1, 2])
-    #expect(try open(npy(">i2", "(2, 2)", fortran: "True", data: hex("0001 0002 0003 0004"))).bytes == hex("0100 0300 0200 0400"))
+    #expect(
+      try open(npy(">i2", "(2, 2)", fortran: "True", data: hex("0001 0002 0003 0004"))).bytes
+        == hex("0100 0300 0200 0400"))
   }
 
   @Test func turnsOverFortranOrder() throws {
@@ -148,7 +182,8 @@ private func open(_ bytes: [UInt8]) throws -> (variable: Variable, bytes: [UInt8
     var expected: [UInt8] = []
     for i in 0..<2 { for j in 0..<3 { for k in 0..<4 { expected.append(UInt8(100 * i + 10 * j + k)) } } }
     #expect(try open(npy("|u1", "(2, 3, 4)", fortran: "True", data: stored)).bytes == expected)
-    #expect(try open(npy("|u1", "(3,)", fortran: "True", data: [1, 2, 3])).bytes == [1, 2, 3], "a vector has one order")
+    #expect(
+      try open(npy("|u1", "(3,)", fortran: "True", data: [1, 2, 3])).bytes == [1, 2, 3], "a vector has one order")
     #expect(try open(npy("|u1", "()", fortran: "True", data: [9])).bytes == [9])
     #expect(try open(npy("<f4", "(0, 3)", fortran: "True", data: [])).bytes == [])
   }
@@ -158,11 +193,14 @@ private func open(_ bytes: [UInt8]) throws -> (variable: Variable, bytes: [UInt8
     let (rows, columns) = (70_000, 64)
     var stored: [UInt8] = []
     stored.reserveCapacity(rows * columns * 4)
-    for column in 0..<columns { for row in 0..<rows { stored.appendLittleEndian(UInt64(row * columns + column), count: 4) } }
+    for column in 0..<columns {
+      for row in 0..<rows { stored.appendLittleEndian(UInt64(row * columns + column), count: 4) }
+    }
     let folder = try TemporaryFolder()
     let path = try folder.write(npy("<u4", "(\(rows), \(columns))", fortran: "True", data: stored), to: "w.npy")
     let storage = try NpyReader().open(path, options: ReadOptions()).variables[0].tensor.storage
-    for (start, count) in [(0, 1000), (65_530 * columns + 3, 1000), (rows * columns - 5, 5), (65_536 * columns - 1, 2)] {
+    for (start, count) in [(0, 1000), (65_530 * columns + 3, 1000), (rows * columns - 5, 5), (65_536 * columns - 1, 2)]
+    {
       var bytes = [UInt8](repeating: 0, count: 4 * count)
       var span = bytes.mutableRawSpan(0..<bytes.count)
       try storage.read(into: &span, at: 4 * start)
@@ -183,7 +221,10 @@ private func open(_ bytes: [UInt8]) throws -> (variable: Variable, bytes: [UInt8
   @Test func namesWhatItCannotHold() throws {
     let two = try VariableStore(["a": .floats([], [1]), "b": .floats([], [2])])
     #expect(NpyWriter().losses(writing: two).map(\.variable) == ["a", "b"])
-    for (tensor, isHeld) in [(try Tensor(.bfloat16, [], [0, 0]), false), (try Tensor.strings([], [[]]), false), (try Tensor(.bool, [], [1]), true)] {
+    for (tensor, isHeld) in [
+      (try Tensor(.bfloat16, [], [0, 0]), false), (try Tensor.strings([], [[]]), false),
+      (try Tensor(.bool, [], [1]), true),
+    ] {
       #expect(NpyWriter().losses(writing: try VariableStore(["x": tensor])).isEmpty == isHeld)
     }
   }

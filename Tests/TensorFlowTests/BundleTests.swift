@@ -13,7 +13,9 @@ struct BundleBytes {
   var data: [UInt8] = []
 
   /// Appends a tensor's bytes and its entry.
-  mutating func append(_ key: [UInt8], _ dtype: DType, _ dimensions: [Int], _ bytes: [UInt8], crc32c: UInt32? = nil) throws {
+  mutating func append(_ key: [UInt8], _ dtype: DType, _ dimensions: [Int], _ bytes: [UInt8], crc32c: UInt32? = nil)
+    throws
+  {
     let entry = BundleEntry(
       dtype: dtype, shape: try Shape(dimensions), shard: 0, offset: data.count, size: bytes.count,
       crc32c: crc32c ?? CRC32C(of: bytes).value)
@@ -50,7 +52,8 @@ struct BundleBytes {
     0000000000000000 57fb808b247547db
     """)
   static let data = hex(
-    "29f7e7bfe1656b3e8ccb9bbf8bf9513f 0000807f000080ff0000c07f0000008000002000ffff7f7f03f5f7bf50434f40064f94c06791664089201c4034c55cc0")
+    "29f7e7bfe1656b3e8ccb9bbf8bf9513f 0000807f000080ff0000c07f0000008000002000ffff7f7f03f5f7bf50434f40064f94c06791664089201c4034c55cc0"
+  )
 
   @Test func readsWhatTensorFlowWrote() throws {
     let folder = try TemporaryFolder()
@@ -67,7 +70,8 @@ struct BundleBytes {
   @Test func writesTheBytesThatTensorFlowWrites() throws {
     let folder = try TemporaryFolder()
     let store = try VariableStore([
-      "dense/kernel": Tensor(.float32, [3, 4], Array(Self.data[16...])), "dense/bias": Tensor(.float32, [4], Array(Self.data[..<16])),
+      "dense/kernel": Tensor(.float32, [3, 4], Array(Self.data[16...])),
+      "dense/bias": Tensor(.float32, [4], Array(Self.data[..<16])),
     ])
     try TensorFlowFormats.bundle.save(store, to: folder("model"))
     #expect(folder.names == ["model.data-00000-of-00001", "model.index"])
@@ -82,7 +86,10 @@ struct BundleBytes {
     try bundle.append("c", .complex64, [1], hex("3f800000 40000000"))
     try bundle.append("d", .bool, [2], hex("00 01"))
     let store = try bundle.open(in: TemporaryFolder())
-    #expect(try store.contents().map(\.bytes) == [hex("0000803f 00000040"), hex("0201 0403"), hex("0000803f 00000040"), [0, 1]])
+    #expect(
+      try store.contents().map(\.bytes) == [
+        hex("0000803f 00000040"), hex("0201 0403"), hex("0000803f 00000040"), [0, 1],
+      ])
     #expect(store.source.warnings.contains { $0.contains("big-endian") })
   }
 
@@ -102,7 +109,9 @@ struct BundleBytes {
     let store = try BundleReader().open(folder("model"), options: ReadOptions())
     let kernel = try #require(store["dense/kernel"])
     let error = failure { _ = try Digest.sha256(of: kernel) }
-    #expect(error?.code == .corrupt && error?.variable == "dense/kernel" && error?.file == folder("model.data-00000-of-00001"))
+    #expect(
+      error?.code == .corrupt && error?.variable == "dense/kernel" && error?.file == folder("model.data-00000-of-00001")
+    )
   }
 
   @Test func bytesThatNobodyOwnsAreNoted() throws {
@@ -119,7 +128,13 @@ struct BundleBytes {
   @Test func tensorsThatShareBytesAreNoted() throws {
     var bundle = BundleBytes()
     try bundle.append("a", .uint8, [4], [1, 2, 3, 4])
-    bundle.entries.append((Array("b".utf8), BundleEntry(dtype: .uint8, shape: try Shape([2]), shard: 0, offset: 2, size: 2, crc32c: CRC32C(of: [3, 4]).value).encode()))
+    bundle.entries.append(
+      (
+        Array("b".utf8),
+        BundleEntry(
+          dtype: .uint8, shape: try Shape([2]), shard: 0, offset: 2, size: 2, crc32c: CRC32C(of: [3, 4]).value
+        ).encode()
+      ))
     let store = try bundle.open(in: TemporaryFolder())
     #expect(try store.contents().map(\.bytes) == [[1, 2, 3, 4], [3, 4]])
     #expect(store.source.warnings.contains { $0.hasPrefix("two tensors own the same bytes") })
@@ -129,7 +144,12 @@ struct BundleBytes {
     for (offset, size) in [(0, 5), (1, 4), (4, 1), (.max, 1)] {
       var bundle = BundleBytes()
       bundle.data = [1, 2, 3, 4]
-      bundle.entries = [(Array("a".utf8), BundleEntry(dtype: .uint8, shape: try Shape([size]), shard: 0, offset: offset, size: size, crc32c: 0).encode())]
+      bundle.entries = [
+        (
+          Array("a".utf8),
+          BundleEntry(dtype: .uint8, shape: try Shape([size]), shard: 0, offset: offset, size: size, crc32c: 0).encode()
+        )
+      ]
       let error = failure { _ = try bundle.open(in: TemporaryFolder()) }
       #expect(error?.code == .corrupt && error?.variable == "a")
       #expect(error?.message == "bytes \(offset)+\(size) lie outside the 4 bytes of the shard")
@@ -139,7 +159,8 @@ struct BundleBytes {
   @Test func refusesASizeThatIsNotTheShapes() throws {
     var bundle = BundleBytes()
     try bundle.append("a", .float32, [3], [1, 2, 3, 4])
-    #expect(failure { _ = try bundle.open(in: TemporaryFolder()) }?.message == "float32 of shape [3] does not take 4 bytes")
+    #expect(
+      failure { _ = try bundle.open(in: TemporaryFolder()) }?.message == "float32 of shape [3] does not take 4 bytes")
   }
 
   @Test func namesAMissingShardAndCanStillListItsTensors() throws {
@@ -156,7 +177,12 @@ struct BundleBytes {
   @Test func refusesAShardThatTheHeaderDoesNotCount() throws {
     for shard in [1, -1, 1 << 40] {
       var bundle = BundleBytes()
-      bundle.entries = [(Array("a".utf8), BundleEntry(dtype: .uint8, shape: .scalar, shard: shard, offset: 0, size: 1, crc32c: 0).encode())]
+      bundle.entries = [
+        (
+          Array("a".utf8),
+          BundleEntry(dtype: .uint8, shape: .scalar, shard: shard, offset: 0, size: 1, crc32c: 0).encode()
+        )
+      ]
       #expect(failure { _ = try bundle.open(in: TemporaryFolder()) }?.message == "the entry names shard \(shard) of 1")
     }
   }
@@ -169,7 +195,9 @@ struct BundleBytes {
     #expect(failure { _ = try BundleReader().open(folder("model"), options: ReadOptions()) }?.code == .corrupt)
     var empty = TableWriter()
     try folder.write(empty.finish(), to: "model.index")
-    #expect(failure { _ = try BundleReader().open(folder("model"), options: ReadOptions()) }?.message.contains("no header") == true)
+    #expect(
+      failure { _ = try BundleReader().open(folder("model"), options: ReadOptions()) }?.message.contains("no header")
+        == true)
   }
 
   @Test func aDamagedGraphBesideItIsAWarning() throws {
@@ -188,7 +216,8 @@ struct BundleBytes {
     var store = VariableStore(source: .init(format: "memory", path: ""))
     var random = RandomSource(seed: 31)
     for (i, size) in sizes.enumerated() {
-      try store.append(Variable(name: Name("v\(i)"), tensor: try Tensor(.uint8, [size], random.bytes(size)), role: .weight))
+      try store.append(
+        Variable(name: Name("v\(i)"), tensor: try Tensor(.uint8, [size], random.bytes(size)), role: .weight))
     }
     return store
   }
@@ -303,7 +332,9 @@ struct BundleBytes {
     let read = try TensorFlowFormats.bundle.load(folder("a"))
     try TensorFlowFormats.bundle.save(read, to: folder("b"), options: WriteOptions(stateFile: true))
     #expect(try folder.read("b.meta") == graph.metaGraph)
-    #expect(try String(decoding: folder.read("checkpoint"), as: UTF8.self) == "model_checkpoint_path: \"b\"\nall_model_checkpoint_paths: \"b\"\n")
+    #expect(
+      try String(decoding: folder.read("checkpoint"), as: UTF8.self)
+        == "model_checkpoint_path: \"b\"\nall_model_checkpoint_paths: \"b\"\n")
     #expect(try TensorFlowFormats.latestCheckpoint(folder.path)?.prefix == folder("b"))
   }
 }

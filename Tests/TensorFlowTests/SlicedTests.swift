@@ -14,13 +14,16 @@ import Testing
   }
 
   /// A bundle that holds one tensor in slices, listed in the order given.
-  private func bundle(_ dtype: DType, _ dimensions: [Int], _ boxes: [[Range<Int>]], elements: [[UInt8]]) throws -> BundleBytes {
+  private func bundle(_ dtype: DType, _ dimensions: [Int], _ boxes: [[Range<Int>]], elements: [[UInt8]]) throws
+    -> BundleBytes
+  {
     var bundle = BundleBytes()
     var entry = WireWriter()
     entry.integer(1, DataType.number(dtype))
     TensorShape.write(try Shape(dimensions), to: &entry, field: 2)
     for box in boxes {
-      let slice = TensorSlice(extents: zip(box, dimensions).map { .init(start: $0.lowerBound, length: $0.count == $1 ? nil : $0.count) })
+      let slice = TensorSlice(
+        extents: zip(box, dimensions).map { .init(start: $0.lowerBound, length: $0.count == $1 ? nil : $0.count) })
       entry.message(7) { proto in
         for extent in slice.extents {
           proto.message(1) { part in
@@ -64,7 +67,13 @@ import Testing
     ([4, 6], [[0..<2, 0..<3], [2..<4, 3..<6], [0..<2, 3..<6], [2..<4, 0..<3]]),
     ([5, 7, 3], [[0..<5, 0..<7, 1..<2], [0..<5, 0..<7, 0..<1], [0..<5, 0..<7, 2..<3]]),
     ([5, 7, 3], [[0..<5, 3..<7, 0..<3], [0..<1, 0..<3, 0..<3], [1..<5, 0..<3, 0..<2], [1..<5, 0..<3, 2..<3]]),
-    ([2, 3, 2, 2], [[0..<1, 0..<3, 0..<2, 0..<2], [1..<2, 0..<2, 0..<2, 0..<2], [1..<2, 2..<3, 0..<1, 0..<2], [1..<2, 2..<3, 1..<2, 0..<2]]),
+    (
+      [2, 3, 2, 2],
+      [
+        [0..<1, 0..<3, 0..<2, 0..<2], [1..<2, 0..<2, 0..<2, 0..<2], [1..<2, 2..<3, 0..<1, 0..<2],
+        [1..<2, 2..<3, 1..<2, 0..<2],
+      ]
+    ),
   ]
 
   @Test(arguments: [DType.bool, .float16, .uint16, .float32, .int64, .complex128, .bfloat16, .int4])
@@ -105,15 +114,19 @@ import Testing
 
   @Test func emptySlicesAndEmptyTensorsAreFine() throws {
     let some = elements(6, width: 4)
-    #expect(try bundle(.float32, [0, 3], [[0..<0, 0..<1], [0..<0, 1..<3]], elements: []).open(in: TemporaryFolder()).contents()[0].bytes == [])
+    #expect(
+      try bundle(.float32, [0, 3], [[0..<0, 0..<1], [0..<0, 1..<3]], elements: []).open(in: TemporaryFolder())
+        .contents()[0].bytes == [])
     let store = try bundle(.float32, [6], [[0..<6]], elements: some).open(in: TemporaryFolder())
     #expect(try store.contents()[0].bytes == Array(some.joined()))
   }
 
-  @Test(arguments: [
-    ("a gap", [[0..<2, 0..<6], [3..<4, 0..<6]]), ("nothing", []), ("an overlap", [[0..<3, 0..<6], [2..<4, 0..<6]]),
-    ("a gap and an overlap that add up", [[0..<2, 0..<6], [1..<3, 0..<6]]), ("one of two", [[0..<4, 0..<3]]),
-  ] as [(String, [[Range<Int>]])]) func refuses(what: String, boxes: [[Range<Int>]]) throws {
+  @Test(
+    arguments: [
+      ("a gap", [[0..<2, 0..<6], [3..<4, 0..<6]]), ("nothing", []), ("an overlap", [[0..<3, 0..<6], [2..<4, 0..<6]]),
+      ("a gap and an overlap that add up", [[0..<2, 0..<6], [1..<3, 0..<6]]), ("one of two", [[0..<4, 0..<3]]),
+    ] as [(String, [[Range<Int>]])]) func refuses(what: String, boxes: [[Range<Int>]]) throws
+  {
     let numbers = try bundle(.int16, [4, 6], boxes, elements: elements(24, width: 2))
     let strings = try bundle(.string, [4, 6], boxes, elements: elements(24, width: 2))
     for bundle in [numbers, strings] where !(boxes.isEmpty) {
@@ -141,7 +154,10 @@ import Testing
     for (dtype, dimensions) in [(DType.int16, [3]), (.uint16, [2]), (.int16, [1, 2]), (.int8, [4])] {
       var bundle = try bundle(.int16, [4], [[0..<2], [2..<4]], elements: elements(4, width: 2))
       let size = dimensions.reduce(dtype.width ?? 0, *)
-      bundle.entries[0].value = BundleEntry(dtype: dtype, shape: try Shape(dimensions), shard: 0, offset: 0, size: size, crc32c: CRC32C(of: Array(bundle.data[..<size])).value).encode()
+      bundle.entries[0].value = BundleEntry(
+        dtype: dtype, shape: try Shape(dimensions), shard: 0, offset: 0, size: size,
+        crc32c: CRC32C(of: Array(bundle.data[..<size])).value
+      ).encode()
       #expect(failure { _ = try bundle.open(in: TemporaryFolder()) }?.message.contains("is stored as") == true)
     }
   }
@@ -183,10 +199,13 @@ import Testing
   }
 
   /// An object graph is one string: its length takes 1, 2 or 3 bytes before the checksum.
-  @Test(arguments: [(0, 5), (127, 5), (128, 6), (16383, 6), (16384, 7)]) func aScalarHasAPrefixThatGrows(length: Int, prefix: Int) throws {
+  @Test(arguments: [(0, 5), (127, 5), (128, 6), (16383, 6), (16384, 7)]) func aScalarHasAPrefixThatGrows(
+    length: Int, prefix: Int
+  ) throws {
     let folder = try TemporaryFolder()
     let text = [UInt8](repeating: 0x7a, count: length)
-    try TensorFlowFormats.bundle.save(VariableStore(["_CHECKPOINTABLE_OBJECT_GRAPH": .strings([], [text])]), to: folder("m"))
+    try TensorFlowFormats.bundle.save(
+      VariableStore(["_CHECKPOINTABLE_OBJECT_GRAPH": .strings([], [text])]), to: folder("m"))
     #expect(try folder.read("m.data-00000-of-00001").count == prefix + length)
     #expect(try TensorFlowFormats.bundle.load(folder("m")).contents()[0].bytes.dropFirst(8) == text[...])
   }
@@ -205,7 +224,9 @@ import Testing
 
   @Test func aLengthMayTakeMoreBytesThanItNeeds() throws {
     let rest = mark("01000000") + [0x61]
-    #expect(try read([1], hex("81 00") + rest, crc32c: CRC32C(of: hex("01000000") + rest).value) == hex("0100000000000000 61"))
+    #expect(
+      try read([1], hex("81 00") + rest, crc32c: CRC32C(of: hex("01000000") + rest).value) == hex("0100000000000000 61")
+    )
   }
 
   @Test func refusesLengthsThatDoNotFit() {
@@ -213,7 +234,9 @@ import Testing
     #expect(failure { _ = try read([1], hex("00") + mark("00000000") + [0x61], crc32c: 0) }?.code == .corrupt)
     #expect(failure { _ = try read([1], hex("ff ff ff ff 0f") + mark("ffffffff"), crc32c: 0) }?.code == .corrupt)
     #expect(failure { _ = try read([1], hex("ff ff ff ff ff ff ff ff 7f") + mark("00"), crc32c: 0) }?.code == .corrupt)
-    #expect(failure { _ = try read([1 << 40], hex("00") + mark("00000000"), crc32c: 0) }?.message.contains("cannot be in") == true)
+    #expect(
+      failure { _ = try read([1 << 40], hex("00") + mark("00000000"), crc32c: 0) }?.message.contains("cannot be in")
+        == true)
     #expect(failure { _ = try read([2], hex("01"), crc32c: 0) }?.code == .corrupt)
   }
 

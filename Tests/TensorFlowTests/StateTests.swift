@@ -11,7 +11,9 @@ import Testing
   @Test func readsTextProtos() throws {
     #expect(try latest("model_checkpoint_path: \"model-20\"\nall_model_checkpoint_paths: \"model-10\"\n") == "model-20")
     #expect(try latest("all_model_checkpoint_paths: 'a' model_checkpoint_path:'b'") == "b")
-    #expect(try latest("# comment\nmodel_checkpoint_path: \"a\" # another\nlast_preserved_timestamp: 1.5e9\nflag: true") == "a")
+    #expect(
+      try latest("# comment\nmodel_checkpoint_path: \"a\" # another\nlast_preserved_timestamp: 1.5e9\nflag: true")
+        == "a")
     #expect(try latest("model_checkpoint_path: \"mod\" 'el'\n  \"-1\"") == "model-1")
     #expect(try latest("model_checkpoint_path: \"a\"; all_model_checkpoint_paths: \"b\",") == "a")
   }
@@ -31,9 +33,12 @@ import Testing
   }
 
   @Test(arguments: [
-    "", "# nothing", "all_model_checkpoint_paths: \"a\"", "model_checkpoint_path: \"\"", "model_checkpoint_path \"a\"", "model_checkpoint_path: \"a",
-    "model_checkpoint_path: \"a\nb\"", "model_checkpoint_path:", ": \"a\"", "model_checkpoint_path: \"\\q\"", "model_checkpoint_path: \"\\", "{}",
-    "model_checkpoint_path: \"\\377\"", "model_checkpoint_path: \"a\\000b\"", "model_checkpoint_path: \"\\ud800\"", "\u{1}\u{2}",
+    "", "# nothing", "all_model_checkpoint_paths: \"a\"", "model_checkpoint_path: \"\"", "model_checkpoint_path \"a\"",
+    "model_checkpoint_path: \"a",
+    "model_checkpoint_path: \"a\nb\"", "model_checkpoint_path:", ": \"a\"", "model_checkpoint_path: \"\\q\"",
+    "model_checkpoint_path: \"\\", "{}",
+    "model_checkpoint_path: \"\\377\"", "model_checkpoint_path: \"a\\000b\"", "model_checkpoint_path: \"\\ud800\"",
+    "\u{1}\u{2}",
   ]) func refuses(text: String) {
     #expect(failure { _ = try latest(text) }?.code == .corrupt)
   }
@@ -68,8 +73,12 @@ import Testing
   }
 
   @Test func isWrittenSoThatItReadsBack() throws {
-    for name in ["model-1", "a \"b\"\\c", "é\n\t", "\u{1F600}"] { #expect(try latest(StateFile.text(latest: name)) == name) }
-    #expect(StateFile.text(latest: "é") == "model_checkpoint_path: \"\\303\\251\"\nall_model_checkpoint_paths: \"\\303\\251\"\n")
+    for name in ["model-1", "a \"b\"\\c", "é\n\t", "\u{1F600}"] {
+      #expect(try latest(StateFile.text(latest: name)) == name)
+    }
+    #expect(
+      StateFile.text(latest: "é")
+        == "model_checkpoint_path: \"\\303\\251\"\nall_model_checkpoint_paths: \"\\303\\251\"\n")
   }
 
   @Test func findsTheCheckpointBesideItAndSaysSo() throws {

@@ -8,7 +8,9 @@ import Verifier
     failure { try ByteComparison(jobs: jobs, progress: nil).requireEqual(expected, found) }
   }
 
-  private func nan(_ payload: UInt32) throws -> VariableStore { try VariableStore(["w": .floats([1], [Float(bitPattern: 0x7fc0_0000 | payload)])]) }
+  private func nan(_ payload: UInt32) throws -> VariableStore {
+    try VariableStore(["w": .floats([1], [Float(bitPattern: 0x7fc0_0000 | payload)])])
+  }
 
   @Test func equalStoresAreEqualInAnyOrder() throws {
     let a = try VariableStore(["w": .floats([2], [1, 2]), "s": .strings([1], [[1, 2]]), "e": .floats([0], [])])
@@ -39,7 +41,9 @@ import Verifier
   @Test func anotherDTypeShapeOrNameIsDifferent() throws {
     let original = try VariableStore(["w": .floats([2, 1], [1, 2])])
     let bits = try original.contents()[0].bytes
-    #expect(compare(original, try VariableStore(["w": Tensor(.int32, [2, 1], bits)]))?.message == "was float32 [2, 1], and reads back as int32 [2, 1]")
+    #expect(
+      compare(original, try VariableStore(["w": Tensor(.int32, [2, 1], bits)]))?.message
+        == "was float32 [2, 1], and reads back as int32 [2, 1]")
     #expect(compare(original, try VariableStore(["w": .floats([2], [1, 2])]))?.code == .different)
     #expect(compare(original, try VariableStore(["v": .floats([2, 1], [1, 2])]))?.code == .different)
     #expect(compare(original, try VariableStore([:]))?.message == "is missing in the output")
@@ -52,7 +56,8 @@ import Verifier
     let file = try folder.file([1, 2, 3, 4])
     let storage = try FileStorage(file, offset: 0, byteCount: 4, crc32c: 99)
     var copy = VariableStore(source: .init(format: "memory", path: ""))
-    try copy.append(Variable(name: "w", tensor: Tensor(dtype: .uint8, shape: Shape([4]), storage: storage), role: .weight))
+    try copy.append(
+      Variable(name: "w", tensor: Tensor(dtype: .uint8, shape: Shape([4]), storage: storage), role: .weight))
     #expect(compare(original, copy)?.code == .different)
   }
 
@@ -60,7 +65,8 @@ import Verifier
     let folder = try TemporaryFolder()
     let storage = try FileStorage(try folder.file([1, 2, 3, 4]), offset: 0, byteCount: 4, crc32c: 99)
     var source = VariableStore(source: .init(format: "memory", path: ""))
-    try source.append(Variable(name: "w", tensor: Tensor(dtype: .uint8, shape: Shape([4]), storage: storage), role: .weight))
+    try source.append(
+      Variable(name: "w", tensor: Tensor(dtype: .uint8, shape: Shape([4]), storage: storage), role: .weight))
     #expect(compare(source, try VariableStore(["w": Tensor(.uint8, [4], [1, 2, 3, 4])]))?.code == .corrupt)
   }
 }

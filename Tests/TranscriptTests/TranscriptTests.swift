@@ -1,0 +1,55 @@
+import CheckpointCore
+import Foundation
+import TestKit
+import Testing
+
+/// Runs `Tests/Transcripts/*.md` and `README.md` against the built program. All `console` blocks of one file run in one fresh
+/// folder that holds a copy of `Conformance/Cases`. RECORD_TRANSCRIPTS=1 writes what is printed into the files instead of
+/// comparing, RECORD_TRANSCRIPTS=layout only into those with `layout` in their name.
+@Suite struct TranscriptTests {
+  private static let root = splitPath(splitPath(splitPath(#filePath).folder).folder).folder
+
+  static let files: [String] =
+    ["README.md"].filter { Candidate.isFile(joinPath(root, $0)) }
+    + Candidate.names(in: joinPath(root, "Tests/Transcripts")).filter { $0.hasSuffix(".md") }.map { "Tests/Transcripts/" + $0 }
+
+  @Test(arguments: files) func printsWhatItSays(file: String) throws {
+    let transcript = try Transcript(joinPath(Self.root, file))
+    let binaries = try #require(Shell.binaries(), "ckpt-convert is not beside the tests; build it first")
+    let folder = try TemporaryFolder()
+    try FileManager.default.createDirectory(atPath: folder("Conformance"), withIntermediateDirectories: true)
+    try FileManager.default.copyItem(atPath: joinPath(Self.root, "Conformance/Cases"), toPath: folder("Conformance/Cases"))
+    let shell = Shell(folder: folder.path, binaries: binaries)
+    let record = ProcessInfo.processInfo.environment["RECORD_TRANSCRIPTS"]
+    let isRecording = record == "1" || record.map { !$0.isEmpty && file.contains($0) } == true
+    var outputs: [[String]] = []
+    for step in transcript.steps {
+      let found = try shell.run(step.command)
+      outputs.append(found)
+      guard !isRecording else { continue }
+      let expected = transcript.lines[step.output]
+      #expect(
+        Transcript.matches(found[...], expected),
+        """
+        \(file):\(step.output.lowerBound): $ \(step.command)
+        --- printed:
+        \(found.joined(separator: "\n"))
+        --- expected:
+        \(expected.joined(separator: "\n"))
+        """)
+    }
+    if isRecording { try transcript.rewritten(outputs).write(toFile: transcript.path, atomically: true, encoding: .utf8) }
+  }
+
+  @Test func dotsStandForAnyLines() {
+    func matches(_ found: [String], _ expected: [String]) -> Bool { Transcript.matches(found[...], expected[...]) }
+    #expect(matches(["a", "b", "c"], ["a", "...", "c"]))
+    #expect(matches(["a", "c"], ["a", "...", "c"]))
+    #expect(matches([], ["..."]))
+    #expect(!matches(["a", "b"], ["a"]))
+    #expect(!matches(["a"], ["...", "b"]))
+    #expect(matches(["a", "x", "a", "b"], ["...", "a", "b"]))
+  }
+
+  @Test func thereAreTranscripts() { #expect(Self.files.count > 7) }
+}
