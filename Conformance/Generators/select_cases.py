@@ -9,12 +9,15 @@ their case records and hashed with hashlib.
 import hashlib
 import json
 import os
+import pickle
 import shutil
 import sys
 
 import numpy as np
 
 GOLDEN, FORMATS, DAMAGED, CASES = sys.argv[1:5]
+
+ES_AGENT = ("weights.npy", "weights_f64.npy", "weights.pkl", "weights_protocol2.pkl", "weights_py2.pkl", "weights_py2_protocol2.pkl")
 
 FORMAT_CASES = """
 tf-bundle: s-snappy-blocks s-tf18-dtypes s-tf115-dtypes s-tf2-dtypes s-tf18-shapes s-tf2-shapes s-tf2-strings
@@ -103,7 +106,8 @@ def finish(case, target):
 
 def cut(target, file, order):
     """Names and digests of a vector's variables: float32 as the graph has them, where every value survives that."""
-    vector = np.load(os.path.join(target, file))
+    path = os.path.join(target, file)
+    vector = np.load(path) if file.endswith(".npy") else pickle.load(open(path, "rb"), encoding="latin1")
     if np.array_equal(vector.astype("<f4"), vector):
         vector = vector.astype("<f4")
     entries = []
@@ -126,7 +130,7 @@ def main():
         ["checkpoints/" + e for e in epochs])
     finish(case, target)
     finish(*golden("char-lstm", lambda f: is_source(f)))
-    for name, orders in (("es-agent", {"weights.npy": "order", "weights_f64.npy": "order"}),
+    for name, orders in (("es-agent", {f: "order" for f in ES_AGENT}),
                          ("mnist-slim-flat", {"trainable.npy": "trainable_order", "global.npy": "global_order"})):
         case, target = golden("legacy-flat/" + name, is_source)
         case["tensors"] = "tensors.json"

@@ -70,7 +70,7 @@ struct Case: Sendable {
     let meta = json["meta"]?.text
     var vectors: [Vector] = []
     for run in json["runs"]?.elements ?? [] {
-      guard let flat = run["flat"], flat["format"]?.text == "npy", let file = flat["file"]?.text, tensors[file] != nil,
+      guard let flat = run["flat"], let file = flat["file"]?.text, tensors[file] != nil,
         let layout = flat["index"]?.text ?? meta, !vectors.contains(where: { $0.file == file })
       else { continue }
       let scope = flat["scope"]?.text
