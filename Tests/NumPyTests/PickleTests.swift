@@ -119,8 +119,10 @@ import Testing
   }
 
   @Test(arguments: [
-    ("cos\nsystem\n(S'true'\ntR.", "os.system"), ("cposix\nsystem\n(S'true'\ntR.", "posix.system"), ("c__builtin__\neval\n(S'1'\ntR.", "__builtin__.eval"),
-    ("cnumpy.core.multiarray\nscalar\n.", "numpy.core.multiarray.scalar"), ("(i__main__\nX\n.", "0x69"), ("(lp0\n.", "0x6c"), ("]q\u{0}.", "0x5d"),
+    ("cos\nsystem\n(S'true'\ntR.", "os.system"), ("cposix\nsystem\n(S'true'\ntR.", "posix.system"),
+    ("c__builtin__\neval\n(S'1'\ntR.", "__builtin__.eval"),
+    ("cnumpy.core.multiarray\nscalar\n.", "numpy.core.multiarray.scalar"), ("(i__main__\nX\n.", "0x69"),
+    ("(lp0\n.", "0x6c"), ("]q\u{0}.", "0x5d"),
     ("P1\n.", "0x50"), ("c\u{1b}[2J\nx\n.", "\\x1b"),
   ]) func neverImportsAnything(program: String, word: String) {
     let error = failure { _ = try open([0x80, 2] + Array(program.utf8)) }
@@ -133,9 +135,14 @@ import Testing
     #expect(error?.code == .unsupported && error?.message.contains("os.system") == true)
   }
 
-  @Test(arguments: ["N.", "K\u{1}.", ".", "0.", "(.", "q\u{0}.", "h\u{0}.", ")R.", "NNR.", "t.", "\u{85}.", "I1x\n.", "S'a\n.", "S'\\x4'\n.", "(((((((((tttttttttttt."])
+  @Test(arguments: [
+    "N.", "K\u{1}.", ".", "0.", "(.", "q\u{0}.", "h\u{0}.", ")R.", "NNR.", "t.", "\u{85}.", "I1x\n.", "S'a\n.",
+    "S'\\x4'\n.", "(((((((((tttttttttttt.",
+  ])
   func refusesWhatIsNoArray(program: String) {
-    let error = failure { _ = try open([0x80, 2] + program.unicodeScalars.map { UInt8(truncatingIfNeeded: $0.value) }) }
+    let error = failure {
+      _ = try open([0x80, 2] + program.unicodeScalars.map { UInt8(truncatingIfNeeded: $0.value) })
+    }
     #expect(error.map { [.corrupt, .unsupported].contains($0.code) } == true, "\(String(describing: error))")
   }
 
@@ -143,7 +150,9 @@ import Testing
     for (name, bytes) in Self.pickles {
       for length in 0..<bytes.count {
         let error = failure { _ = try open(Array(bytes[..<length])) }
-        #expect(error.map { [.corrupt, .unsupported].contains($0.code) } == true, "\(name), \(length) bytes: \(String(describing: error))")
+        #expect(
+          error.map { [.corrupt, .unsupported].contains($0.code) } == true,
+          "\(name), \(length) bytes: \(String(describing: error))")
       }
     }
   }
@@ -155,7 +164,9 @@ import Testing
         var flipped = bytes
         flipped[bit / 8] ^= 1 << UInt8(bit % 8)
         let error = failure { _ = try open(flipped) }
-        #expect(error.map { [.corrupt, .unsupported].contains($0.code) } != false, "\(name), bit \(bit): \(String(describing: error))")
+        #expect(
+          error.map { [.corrupt, .unsupported].contains($0.code) } != false,
+          "\(name), bit \(bit): \(String(describing: error))")
       }
     }
   }
@@ -163,7 +174,10 @@ import Testing
   @Test func aStackOrMemoWithoutEndStops() {
     let pushes = [UInt8](repeating: UInt8(ascii: "N"), count: 100_000)
     #expect(failure { _ = try open([0x80, 2] + pushes) }?.code == .unsupported)
-    let doubling = Array(String(repeating: "h\u{0}h\u{0}\u{86}q\u{0}", count: 60).unicodeScalars.map { UInt8(truncatingIfNeeded: $0.value) })
+    let doubling = Array(
+      String(repeating: "h\u{0}h\u{0}\u{86}q\u{0}", count: 60).unicodeScalars.map {
+        UInt8(truncatingIfNeeded: $0.value)
+      })
     #expect(failure { _ = try open([0x80, 2] + Array("Nq\u{0}".utf8) + doubling + [0x2e]) }?.code == .corrupt)
   }
 }

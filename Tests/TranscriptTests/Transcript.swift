@@ -27,7 +27,9 @@ struct Transcript {
       }
       line += 1
       while line < lines.count, lines[line] != "```" {
-        guard lines[line].hasPrefix("$ ") else { throw CheckpointError(.usage, "a block must begin with a command, line \(line + 1)").at(file: path) }
+        guard lines[line].hasPrefix("$ ") else {
+          throw CheckpointError(.usage, "a block must begin with a command, line \(line + 1)").at(file: path)
+        }
         var command = String(lines[line].dropFirst(2))
         line += 1
         while command.hasSuffix("\\"), line < lines.count {

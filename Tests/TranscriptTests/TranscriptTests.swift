@@ -11,14 +11,17 @@ import Testing
 
   static let files: [String] =
     ["README.md"].filter { Candidate.isFile(joinPath(root, $0)) }
-    + Candidate.names(in: joinPath(root, "Tests/Transcripts")).filter { $0.hasSuffix(".md") }.map { "Tests/Transcripts/" + $0 }
+    + Candidate.names(in: joinPath(root, "Tests/Transcripts")).filter { $0.hasSuffix(".md") }.map {
+      "Tests/Transcripts/" + $0
+    }
 
   @Test(arguments: files) func printsWhatItSays(file: String) throws {
     let transcript = try Transcript(joinPath(Self.root, file))
     let binaries = try #require(Shell.binaries(), "ckpt-convert is not beside the tests; build it first")
     let folder = try TemporaryFolder()
     try FileManager.default.createDirectory(atPath: folder("Conformance"), withIntermediateDirectories: true)
-    try FileManager.default.copyItem(atPath: joinPath(Self.root, "Conformance/Cases"), toPath: folder("Conformance/Cases"))
+    try FileManager.default.copyItem(
+      atPath: joinPath(Self.root, "Conformance/Cases"), toPath: folder("Conformance/Cases"))
     let shell = Shell(folder: folder.path, binaries: binaries)
     let record = ProcessInfo.processInfo.environment["RECORD_TRANSCRIPTS"]
     let isRecording = record == "1" || record.map { !$0.isEmpty && file.contains($0) } == true
@@ -38,7 +41,9 @@ import Testing
         \(expected.joined(separator: "\n"))
         """)
     }
-    if isRecording { try transcript.rewritten(outputs).write(toFile: transcript.path, atomically: true, encoding: .utf8) }
+    if isRecording {
+      try transcript.rewritten(outputs).write(toFile: transcript.path, atomically: true, encoding: .utf8)
+    }
   }
 
   @Test func dotsStandForAnyLines() {
