@@ -2,6 +2,7 @@ import ArgumentParser
 import CheckpointCore
 import Conversion
 import FormatRegistry
+import GraphRuntime
 import Verifier
 
 /// `ckpt-convert INPUT --to FORMAT`
@@ -15,7 +16,7 @@ struct ConvertCommand: ParsableCommand {
       What would be lost is listed before a byte is written, and stops the command unless --allow-loss accepts it.
       """)
 
-  enum Verification: String, ExpressibleByArgument, CaseIterable { case none, bytes }
+  enum Check: String, ExpressibleByArgument, CaseIterable { case none, bytes, graph }
 
   @Argument(help: "A checkpoint: prefix, any of its files, folder, or file.", completion: .file())
   var input: String
@@ -82,8 +83,15 @@ struct ConvertCommand: ParsableCommand {
   @Flag(help: "Go on although something is lost; it is listed all the same.")
   var allowLoss = false
 
-  @Option(help: "Read the output back and compare: none or bytes.")
-  var verify = Verification.bytes
+  @Option(help: "Read the output back and compare: none, bytes, or graph, which also runs the network before and after.")
+  var verify = Check.bytes
+
+  @Option(
+    help: ArgumentHelp("With --verify graph: the graph, where no .meta lies beside the input.", valueName: "graph"),
+    completion: .file())
+  var graph: String?
+
+  @OptionGroup(title: "With --verify graph") var running: GraphOptions
 
   @Flag(help: "Say what would be done and write nothing.")
   var dryRun = false
@@ -140,7 +148,7 @@ struct ConvertCommand: ParsableCommand {
       let dropped = Set(unheld.map(\.variable))
       result = try result.replacing(result.variables.filter { !dropped.contains($0.name) })
     }
-    let files = try write(result, from: store, as: format, using: writer, orderName: plan.orderName, stem: found.stem)
+    let files = try write(result, from: store, plan, as: format, using: writer, stem: found.stem)
     if !quiet {
       Report.done(result, store, plan, format: format.name, files: files, verified: verify.rawValue, asJSON: json)
     }
@@ -186,29 +194,55 @@ struct ConvertCommand: ParsableCommand {
 
   /// - Returns: the files that were written, with their sizes.
   private func write(
-    _ result: VariableStore, from source: VariableStore, as format: CheckpointFormat,
-    using writer: any CheckpointWriter,
-    orderName: String, stem: String
+    _ result: VariableStore, from source: VariableStore, _ plan: ConversionPlan, as format: CheckpointFormat,
+    using writer: any CheckpointWriter, stem: String
   ) throws(CheckpointError) -> [StagedOutput.Finished] {
     let prefix = output.map { format.stem(of: $0) } ?? stem
     let cores = jobs ?? Machine.cores
-    let steps = verify == .bytes ? 2 : 1
+    let steps = verify != .none ? 2 : 1
     let line = quiet ? nil : ProgressLine("converting", total: result.byteCount * steps, progress)
     defer { line?.finish() }
     var staged = try StagedOutput(prefix: prefix, replacing: force, protecting: source.source.files)
     let options = WriteOptions(
-      shards: shards, largestShard: maxShardSize?.bytes, digests: digests, stateFile: stateFile, orderName: orderName,
+      shards: shards, largestShard: maxShardSize?.bytes, digests: digests, stateFile: stateFile, orderName: plan.orderName,
       madeBy: CkptConvert.madeBy, jobs: cores, progress: line?.progress)
     try writer.write(result, to: &staged, options: options)
-    if verify == .bytes, let reader = format.reader {
+    if verify != .none, let reader = format.reader {
       let opened = try Opening.find(staged.stagedPrefix, as: format.name)
       let written = try reader.open(opened.path, options: ReadOptions())
       // What a format has no place for, such as the name of the one variable of an npy file, is not compared.
-      try ByteComparison(jobs: cores, progress: line?.progress).requireEqual(
-        result, format.name == "npy" ? written.renamed(as: result) : written)
+      let comparable = format.name == "npy" ? try written.renamed(as: result) : written
+      try ByteComparison(jobs: cores, progress: line?.progress).requireEqual(result, comparable)
+      line?.finish()
+      if verify == .graph { try verifyGraph(source, comparable, plan) }
     }
     try source.source.requireUnchanged()
     return try staged.commit()
+  }
+
+  /// Runs the graph with the source and with what was written, before that is moved into place.
+  private func verifyGraph(
+    _ source: VariableStore, _ written: VariableStore, _ plan: ConversionPlan
+  ) throws(CheckpointError) {
+    guard let path = graph ?? source.graph?.path else {
+      throw CheckpointError(.usage, "there is no graph beside the input", remedy: "name it with --graph, or use --verify bytes")
+    }
+    let graph = try GraphLoader.load(path)
+    let request = try running.request(graph, fetches: running.fetch, fillsPlaceholders: true)
+    var verification = Verification()
+    verification.threads = jobs ?? Machine.cores
+    for step in plan.steps where step.source.name != step.target { verification.names[step.source.name] = step.target }
+    // Values that were changed on purpose are shown with their distance.
+    if plan.steps.contains(where: { $0.cast != nil }) {
+      verification.tolerance = Tolerance(absolute: .infinity, relative: 0)
+    }
+    var report = Verification.Report()
+    try verification.compareGraph(graph, request, source, written, into: &report)
+    report.variableCount = plan.steps.count
+    if !quiet, !json { Console.print(VerifyReport.text(report)) }
+    guard report.isSame else {
+      throw CheckpointError(.different, "the graph does not compute the same with the output; nothing was written")
+    }
   }
 
   private func write(_ bytes: [UInt8], to path: String) throws(CheckpointError) {

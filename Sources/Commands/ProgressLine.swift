@@ -54,6 +54,7 @@ final class ProgressLine: Sendable {
   /// Ends the line and takes it away.
   func finish() {
     unsafe timer.cancel()
-    if shown.load(ordering: .relaxed) { Console.write(Array("\r\u{1b}[K".utf8), to: STDERR_FILENO) }
+    // Done twice, it does nothing.
+    if shown.exchange(false, ordering: .relaxed) { Console.write(Array("\r\u{1b}[K".utf8), to: STDERR_FILENO) }
   }
 }

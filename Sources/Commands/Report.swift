@@ -62,7 +62,7 @@ enum Report {
   ) {
     guard asJSON else {
       let names = files.map { "\(printable($0.path)) (\(Console.size($0.bytes)))" }.joined(separator: ", ")
-      let check = verified == "bytes" ? "; read back and equal, byte for byte" : ""
+      let check = verified != "none" ? "; read back and equal, byte for byte" : ""
       Console.print("wrote \(names)\(check)")
       return
     }

@@ -41,6 +41,9 @@ struct RunCommand: ParsableCommand {
   @Flag(help: "Print one JSON object.")
   var json = false
 
+  @Flag(help: "Print only the values, as JSON, one tensor a line.")
+  var values = false
+
   @Option(help: ArgumentHelp("Threads (default: one a core). The values do not depend on it.", valueName: "n"))
   var jobs: Int?
 
@@ -57,14 +60,20 @@ struct RunCommand: ParsableCommand {
     }
     if let store { Report.warn(store) }
     let runner = try GraphRunner(graph, threads: jobs ?? Machine.cores)
-    let values = try runner.evaluate(request, store)
+    let results = try runner.evaluate(request, store)
     for (i, target) in targets.enumerated() {
-      if let path = target.file { try RunCommand.write(values[i], to: path) }
+      if let path = target.file { try RunCommand.write(results[i], to: path) }
     }
     if json {
-      Console.print(try text(request, values, targets))
+      Console.print(try text(request, results, targets))
+    } else if values {
+      for result in results {
+        var json = JSONWriter()
+        try TensorText(result).write(nil, to: &json)
+        Console.print(json.finished())
+      }
     } else {
-      try show(request, values, targets)
+      try show(request, results, targets)
     }
   }
 

@@ -31,7 +31,7 @@ struct TensorText {
   }
 
   /// All values as JSON, nested by the shape.
-  func write(_ key: String, to json: inout JSONWriter) {
+  func write(_ key: String?, to json: inout JSONWriter) {
     var position = 0
     write(key, axis: 0, &position, to: &json)
   }
