@@ -266,10 +266,10 @@ enum ResizeArea {
               for (i, yWeight) in zip(line.first..., line.weights) {
                 let start = (image + rows.bounded(i)) * width
                 for (j, xWeight) in zip(column.first..., column.weights) {
-                  sum += from[(start + columns.bounded(j)) * channels + c] * yWeight * xWeight * scale
+                  sum += from[(start + columns.bounded(j)) * channels + c] * yWeight * xWeight
                 }
               }
-              unsafe to[o] = sum
+              unsafe to[o] = sum * scale
               o += 1
             }
           }
