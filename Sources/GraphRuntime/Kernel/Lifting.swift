@@ -5,7 +5,8 @@ extension NodeContext {
   /// computed as float32 and rounded, smaller whole numbers computed as int32 or int64 and cut off.
   /// - Parameters:
   ///   - outputs: how many of the first outputs have the dtype; nil is all.
-  ///   - saturating: what leaves the narrow type's range becomes its end instead of wrapping.
+  ///   - saturating: what leaves the narrow type's range becomes its end instead of wrapping; the largest finite float32
+  ///     becomes the narrow float's.
   mutating func arithmetic(
     _ key: String, _ kernel: some ArithmeticKernel, outputs: Int? = nil, saturating: Bool = false,
     default fallback: DType? = nil

@@ -87,7 +87,7 @@ struct SparseSegments: ArithmeticKernel {
       guard count >= least else {
         throw CheckpointError(.corrupt, "the segment number \(least - 1) lies outside 0..<\(count)")
       }
-      context.emit(try context.segments(x, rows: rows, numbers, count, operation, empty: 0))
+      context.emit(try context.segments(x, rows: rows, numbers, count, operation, empty: 0 as T))
     }
   }
 }

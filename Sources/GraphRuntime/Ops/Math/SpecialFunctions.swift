@@ -51,6 +51,23 @@ enum SpecialFunctions {
     normalQuantile(offset: x / 2, lower: (1 + x) / 2, upper: (1 - x) / 2) * 0.5.squareRoot()
   }
 
+  /// The logarithmic derivative of the gamma function; NaN at 0, -1, -2, ...
+  static func digamma(_ x: Double) -> Double {
+    if x <= 0 {
+      if x == x.rounded(.down) { return .nan }
+      return digamma(1 - x) - .pi / tan(.pi * x)
+    }
+    if x.isInfinite { return x }
+    var (x, shift) = (x, 0.0)
+    while x < 10 {
+      shift -= 1 / x
+      x += 1
+    }
+    let s = 1 / (x * x)
+    let tail = s * (1 / 12.0 - s * (1 / 120.0 - s * (1 / 252.0 - s * (1 / 240.0 - s * (1 / 132.0 - s * 691 / 32760)))))
+    return shift + log(x) - 0.5 / x - tail
+  }
+
   static func xlog1py(_ x: Double, _ y: Double) -> Double { x == 0 ? 0 : x * log1p(y) }
 
   /// The lower incomplete gamma function of a at x over gamma(a): by its series below a + 1, else by the continued fraction
