@@ -87,7 +87,9 @@ struct FrameExecutor {
       case .enter: enter(index, nil)
       case .exit, .nextIteration: break
       default:
-        for output in node.firstOutput..<node.firstOutput + node.outputCount { deliver(output, nil, isFromEnter: false) }
+        for output in node.firstOutput..<node.firstOutput + node.outputCount {
+          deliver(output, nil, isFromEnter: false)
+        }
         deliverControl(index, isDead: true)
       }
       return
@@ -98,7 +100,7 @@ struct FrameExecutor {
       for i in node.firstInput..<node.firstInput + node.inputCount { context.inputs.append(take(i)) }
       context.node = node.id
       do {
-        try node.kernel(&context)
+        try plan.kernels[index](&context)
       } catch {
         throw error.in(node: plan.names[index], op: plan.ops[index])
       }

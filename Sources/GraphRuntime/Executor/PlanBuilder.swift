@@ -138,7 +138,8 @@ struct PlanBuilder {
         isSound = false
         program.fault(
           CheckpointError(
-            .corrupt, "\(reader) reads output \(index) of '\(Name(draft.name))' (\(draft.op)), which has \(draft.outputCount)"))
+            .corrupt,
+            "\(reader) reads output \(index) of '\(Name(draft.name))' (\(draft.op)), which has \(draft.outputCount)"))
       case .argument(let index):
         guard body.isFunction, index >= argumentCount else { return }
         isSound = false
@@ -261,6 +262,7 @@ struct PlanBuilder {
   /// Nodes and tensors numbered in an order.
   private struct Parts {
     var nodes: [Plan.Node] = []
+    var kernels: [Kernel] = []
     var inputs: [Plan.Input] = []
     var names: [String] = []
     var ops: [String] = []
@@ -282,8 +284,9 @@ struct PlanBuilder {
         let draft = drafts[node]
         nodes.append(
           Plan.Node(
-            kernel: draft.kernel, role: draft.role, isReference: draft.isReference, id: draft.id, firstInput: inputs.count,
+            role: draft.role, isReference: draft.isReference, id: draft.id, firstInput: inputs.count,
             inputCount: draft.data.count, firstOutput: firstOutput[node], outputCount: draft.outputCount))
+        kernels.append(draft.kernel)
         names.append(draft.name)
         ops.append(draft.op)
         for link in draft.data { inputs.append(input(link)) }
@@ -302,7 +305,7 @@ struct PlanBuilder {
 
     func plan(constants: [Value], isUsed: [Bool], frames: FramePlan?) -> Plan {
       Plan(
-        nodes: nodes, inputs: inputs, names: names, ops: ops, constants: constants, fetches: fetches,
+        nodes: nodes, kernels: kernels, inputs: inputs, names: names, ops: ops, constants: constants, fetches: fetches,
         outputCount: outputCount, isUsed: isUsed, frames: frames)
     }
   }
@@ -359,8 +362,8 @@ struct PlanBuilder {
       let inputs =
         nodes.isEmpty
         ? 0..<0
-        : parts.nodes[nodes.lowerBound].firstInput
-          ..< parts.nodes[nodes.upperBound - 1].firstInput + parts.nodes[nodes.upperBound - 1].inputCount
+        : parts.nodes[nodes.lowerBound].firstInput..<parts.nodes[nodes.upperBound - 1].firstInput
+          + parts.nodes[nodes.upperBound - 1].inputCount
       list.append(
         FramePlan.Frame(
           name: frame.name, parent: frame.parent, nodes: nodes, inputs: inputs,
@@ -432,7 +435,8 @@ struct PlanBuilder {
     for i in order where drafts[i].role == .merge {
       for case .node(let source, _) in drafts[i].data where drafts[source].role == .nextIteration {
         guard frameOf[source] == frameOf[i] else {
-          throw CheckpointError(.corrupt, "node '\(Name(drafts[i].name))' (Merge) is in another loop than what it merges")
+          throw CheckpointError(
+            .corrupt, "node '\(Name(drafts[i].name))' (Merge) is in another loop than what it merges")
         }
       }
     }
@@ -484,7 +488,9 @@ private struct Reach {
 
   /// - Returns: nil where the node is a placeholder that is fed: it need not execute.
   mutating func visitControl(_ node: Int) throws(CheckpointError) -> Int? {
-    if !feeds.isEmpty, feeds[.output(node: node, index: 0)] != nil, Graph.isPlaceholder(body.nodes[node].op) { return nil }
+    if !feeds.isEmpty, feeds[.output(node: node, index: 0)] != nil, Graph.isPlaceholder(body.nodes[node].op) {
+      return nil
+    }
     return number(node)
   }
 

@@ -101,7 +101,9 @@ final class ProgramBuilder {
   func isFunction(_ name: String) -> Bool { graph.functions[name] != nil }
 
   /// The number of a function with its attributes bound; its plan is made later.
-  func function(_ name: String, _ bindings: [String: AttrValue], isConditional: Bool) throws(CheckpointError) -> FunctionID {
+  func function(_ name: String, _ bindings: [String: AttrValue], isConditional: Bool) throws(CheckpointError)
+    -> FunctionID
+  {
     guard isFunction(name) else {
       throw CheckpointError(.corrupt, "the function '\(name)' is not in the graph's library")
     }
@@ -219,5 +221,6 @@ extension Placeholder {
 extension Plan {
   /// Stands for a plan that could not be made, so that the others can still be looked at.
   static let empty = Plan(
-    nodes: [], inputs: [], names: [], ops: [], constants: [], fetches: [], outputCount: 0, isUsed: [], frames: nil)
+    nodes: [], kernels: [], inputs: [], names: [], ops: [], constants: [], fetches: [], outputCount: 0, isUsed: [],
+    frames: nil)
 }

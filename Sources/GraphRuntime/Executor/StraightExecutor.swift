@@ -2,7 +2,8 @@ import CheckpointCore
 
 extension Plan {
   /// Runs a plan without control flow: every node once, in order. A value goes as soon as its last reader has it.
-  func runStraight(_ arguments: consuming [Value?], _ context: inout KernelContext) throws(CheckpointError) -> [Value?] {
+  func runStraight(_ arguments: consuming [Value?], _ context: inout KernelContext) throws(CheckpointError) -> [Value?]
+  {
     var values = [Value?](repeating: nil, count: outputCount)
     for index in nodes.indices {
       let node = nodes[index]
@@ -13,13 +14,17 @@ extension Plan {
           if isLast { context.inputs.append(values[output].take()) } else { context.inputs.append(values[output]) }
         case .constant(let constant): context.inputs.append(constants[constant])
         case .argument(let argument, let isLast):
-          if isLast { context.inputs.append(arguments[argument].take()) } else { context.inputs.append(arguments[argument]) }
+          if isLast {
+            context.inputs.append(arguments[argument].take())
+          } else {
+            context.inputs.append(arguments[argument])
+          }
         }
       }
       context.node = node.id
       try context.spend()
       do {
-        try node.kernel(&context)
+        try kernels[index](&context)
       } catch {
         throw error.in(node: names[index], op: ops[index])
       }

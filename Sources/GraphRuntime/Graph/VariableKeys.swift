@@ -62,7 +62,8 @@ final class VariableKeys: @unchecked Sendable {
       return self.graph.body.nodes[node].name
     }
     // TensorFlow 2 restores in a function that the named node calls with the variables' handles.
-    if let call = graph.body.position(restore), case .function(let name, _)? = try graph.body.nodes[call].attribute("f"),
+    if let call = graph.body.position(restore),
+      case .function(let name, _)? = try graph.body.nodes[call].attribute("f"),
       let message = graph.functions[name]
     {
       let arguments = graph.body.nodes[call].inputs
@@ -86,14 +87,16 @@ final class VariableKeys: @unchecked Sendable {
   ) throws(CheckpointError) {
     var restores: [Int: (keys: [[UInt8]], slices: [[UInt8]])] = [:]
     for (i, node) in body.nodes.enumerated() where node.op == "RestoreV2" || node.op == "SaveV2" {
-      guard node.inputs.count >= 3, let keys = try strings(body, node.inputs[1]), let slices = try strings(body, node.inputs[2])
+      guard node.inputs.count >= 3, let keys = try strings(body, node.inputs[1]),
+        let slices = try strings(body, node.inputs[2])
       else { continue }
       guard node.op == "SaveV2" else {
         restores[i] = (keys, slices)
         continue
       }
       for (k, input) in node.inputs.dropFirst(3).enumerated() where k < keys.count {
-        guard let source = try origin(body, input, through: ["Identity", "ReadVariableOp"]), let name = try variable(source)
+        guard let source = try origin(body, input, through: ["Identity", "ReadVariableOp"]),
+          let name = try variable(source)
         else { continue }
         let slice = try k < slices.count ? SliceSpec(slices[k]) : nil
         found[name, default: []].append(
@@ -116,7 +119,8 @@ final class VariableKeys: @unchecked Sendable {
   private func origin(_ body: Body, _ input: String, through ops: Set<String>) throws(CheckpointError) -> Source? {
     var source = try body.source(input)
     for _ in 0..<16 {
-      guard case .output(let node, _) = source, ops.contains(body.nodes[node].op), let next = body.nodes[node].inputs.first
+      guard case .output(let node, _) = source, ops.contains(body.nodes[node].op),
+        let next = body.nodes[node].inputs.first
       else { return source }
       source = try body.source(next)
     }

@@ -1,5 +1,5 @@
-package import CheckpointCore
 internal import CKernels
+package import CheckpointCore
 
 /// What a kernel works with: its inputs, the means to make outputs, and the run that it is part of.
 package struct KernelContext {
@@ -275,7 +275,9 @@ extension KernelContext {
     let tensor = try allocate(Int32.self, shape)
     var elements = tensor.mutableElements(Int32.self)
     for i in list.indices {
-      guard let small = Int32(exactly: list[i]) else { throw CheckpointError(.corrupt, "\(list[i]) does not fit int32") }
+      guard let small = Int32(exactly: list[i]) else {
+        throw CheckpointError(.corrupt, "\(list[i]) does not fit int32")
+      }
       elements[i] = small
     }
     return tensor

@@ -24,7 +24,8 @@ internal import CKernels
       // SAFETY: `ck_parallel` returns only when every call has ended, so that the box outlives them all.
       unsafe withUnsafeMutablePointer(to: &box) { box in
         unsafe ck_parallel(
-          handle, count, { context, index in
+          handle, count,
+          { context, index in
             unsafe context?.assumingMemoryBound(to: (@Sendable (Int) -> Void).self).pointee(index)
           }, box)
       }

@@ -21,7 +21,9 @@ package import CheckpointCore
   /// A tensor with undefined elements.
   /// - Throws: `unsupported` for a dtype without a width, or beyond the budget.
   package init(_ dtype: DType, _ shape: Shape, budget: MemoryBudget, isPinned: Bool = false) throws(CheckpointError) {
-    guard let width = dtype.width else { throw CheckpointError(.unsupported, "\(dtype.rawValue) has no plain elements") }
+    guard let width = dtype.width else {
+      throw CheckpointError(.unsupported, "\(dtype.rawValue) has no plain elements")
+    }
     byteCount = try shape.byteCount(width: width)
     unsafe address = try budget.allocate(byteCount)
     self.dtype = dtype
@@ -149,7 +151,8 @@ extension DenseTensor {
   /// Copies all bytes of `source` to `byteOffset`; both ends must lie inside.
   package func copy(_ source: DenseTensor, toByteOffset byteOffset: Int = 0) throws(CheckpointError) {
     guard byteOffset >= 0, byteOffset <= byteCount, source.byteCount <= byteCount - byteOffset else {
-      throw CheckpointError(.corrupt, "bytes \(byteOffset)+\(source.byteCount) lie outside a tensor of \(byteCount) bytes")
+      throw CheckpointError(
+        .corrupt, "bytes \(byteOffset)+\(source.byteCount) lie outside a tensor of \(byteCount) bytes")
     }
     // SAFETY: the range was checked, and both owners live through the call.
     unsafe (address + byteOffset).copyMemory(from: source.address, byteCount: source.byteCount)

@@ -25,7 +25,8 @@ enum ListOps {
       Op("TensorListGather", TensorLists.gather), Op("TensorListConcat", TensorLists.concat),
       Op("TensorListConcatV2", TensorLists.concat), Op("TensorListLength", TensorLists.length),
       Op("TensorListElementShape", TensorLists.elementShape),
-      Op("Stack", Stacks.make), Op("StackV2", Stacks.make), Op("StackPush", Stacks.push), Op("StackPushV2", Stacks.push),
+      Op("Stack", Stacks.make), Op("StackV2", Stacks.make), Op("StackPush", Stacks.push),
+      Op("StackPushV2", Stacks.push),
       Op("StackPop", Stacks.pop), Op("StackPopV2", Stacks.pop), Op("StackClose", Stacks.close),
       Op("StackCloseV2", Stacks.close),
     ]

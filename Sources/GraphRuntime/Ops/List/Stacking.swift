@@ -46,7 +46,9 @@ extension KernelContext {
     var rows = 0
     var inner: [Int]?
     for element in elements {
-      guard let length = element.dimensions.first else { throw CheckpointError(.corrupt, "a scalar has no rows to join") }
+      guard let length = element.dimensions.first else {
+        throw CheckpointError(.corrupt, "a scalar has no rows to join")
+      }
       let rest = Array(element.dimensions.dropFirst())
       guard inner == nil || inner == rest else {
         throw CheckpointError(.corrupt, "rows of shape \(rest) and \(inner ?? []) cannot be joined")

@@ -266,7 +266,8 @@ extension KernelContext {
     guard case .list(var list) = try take(i) else { throw CheckpointError(.corrupt, "input \(i) is not a tensor list") }
     if isKnownUniquelyReferenced(&list) { return list }
     return try TensorList(
-      dtype: list.dtype, elementShape: list.elementShape, elements: list.elements, limit: list.limit, budget: run.budget)
+      dtype: list.dtype, elementShape: list.elementShape, elements: list.elements, limit: list.limit, budget: run.budget
+    )
   }
 }
 

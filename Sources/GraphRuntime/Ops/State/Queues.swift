@@ -86,7 +86,9 @@ enum Queues {
         let tuple = try queue.next()
         guard tuple.count == components else { throw CheckpointError(.corrupt, "a tuple has \(tuple.count) members") }
         for (i, value) in tuple.enumerated() {
-          guard case .dense(let tensor) = value else { throw CheckpointError(.unsupported, "stacking \(value.summary)") }
+          guard case .dense(let tensor) = value else {
+            throw CheckpointError(.unsupported, "stacking \(value.summary)")
+          }
           columns[i].append(tensor)
         }
       }

@@ -23,7 +23,8 @@ enum ResourceGather {
       let inner = try Shape(Array(params.dimensions.dropFirst(batchDimensions + 1)))
       let count = try Shape(Array(indices.dimensions.dropFirst(batchDimensions))).elementCount
       let out = try context.allocate(
-        params.dtype, params.dimensions.prefix(batchDimensions) + indices.dimensions.dropFirst(batchDimensions)
+        params.dtype,
+        params.dimensions.prefix(batchDimensions) + indices.dimensions.dropFirst(batchDimensions)
           + inner.dimensions)
       let rows = params.dimensions[batchDimensions]
       let rowBytes = inner.elementCount * params.width

@@ -30,7 +30,8 @@ enum ScatterUpdate {
       updates.rank == 0 && row.elementCount == 1 || updates.dimensions == shape.dimensions + row.dimensions
     else {
       throw CheckpointError(
-        .corrupt, "updates that are \(Value.dense(updates).summary) do not fit a variable that is "
+        .corrupt,
+        "updates that are \(Value.dense(updates).summary) do not fit a variable that is "
           + Value.dense(target).summary)
     }
     let count = row.elementCount
