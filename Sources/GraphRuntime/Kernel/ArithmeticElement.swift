@@ -1,18 +1,22 @@
 import CKernels
 import CheckpointCore
 
-/// An element type that arithmetic is done in: float32, float64, int32 and int64 by the C kernels, uint64 in Swift. Every
-/// other type is computed in a wider one of these (`NodeContext.arithmetic`).
+/// An element type that arithmetic is done in: float32, float64, int32 and int64 by the C kernels, uint64 in Swift.
+/// Every other type is computed in a wider one of these (`NodeContext.arithmetic`).
 protocol ArithmeticElement: NumericElement, CastTarget {
   /// `out = op(a, b)` as `ck_binary_*`; CK_UNSUPPORTED where the C library has no such kernel.
   static func binary(
-    _ pool: OpaquePointer?, _ op: ck_binary, _ rank: Int, _ dimensions: UnsafePointer<Int>, _ aStrides: UnsafePointer<Int>,
-    _ bStrides: UnsafePointer<Int>, _ a: UnsafePointer<Self>, _ b: UnsafePointer<Self>, _ out: UnsafeMutablePointer<Self>
+    _ pool: OpaquePointer?, _ op: ck_binary, _ rank: Int, _ dimensions: UnsafePointer<Int>,
+    _ aStrides: UnsafePointer<Int>,
+    _ bStrides: UnsafePointer<Int>, _ a: UnsafePointer<Self>, _ b: UnsafePointer<Self>,
+    _ out: UnsafeMutablePointer<Self>
   ) -> CInt
   /// `out = a op b` as `ck_compare_*`.
   static func compare(
-    _ pool: OpaquePointer?, _ op: ck_compare, _ rank: Int, _ dimensions: UnsafePointer<Int>, _ aStrides: UnsafePointer<Int>,
-    _ bStrides: UnsafePointer<Int>, _ a: UnsafePointer<Self>, _ b: UnsafePointer<Self>, _ out: UnsafeMutablePointer<UInt8>
+    _ pool: OpaquePointer?, _ op: ck_compare, _ rank: Int, _ dimensions: UnsafePointer<Int>,
+    _ aStrides: UnsafePointer<Int>,
+    _ bStrides: UnsafePointer<Int>, _ a: UnsafePointer<Self>, _ b: UnsafePointer<Self>,
+    _ out: UnsafeMutablePointer<UInt8>
   ) -> CInt
   /// `y[outer, inner]` from `x[outer, reduce, inner]` as `ck_reduce_*`.
   static func reduce(
@@ -62,7 +66,8 @@ protocol ArithmeticKernel {
 
 /// A kernel that is one text for float32 and float64.
 protocol FloatingKernel {
-  func kernel<T: ArithmeticElement & RealElement>(_ type: T.Type, _ node: inout NodeContext) throws(CheckpointError) -> Kernel
+  func kernel<T: ArithmeticElement & RealElement>(_ type: T.Type, _ node: inout NodeContext) throws(CheckpointError)
+    -> Kernel
 }
 
 /// A kernel that is one text for the whole-number types.
@@ -72,16 +77,20 @@ protocol WholeKernel {
 
 extension Float: ArithmeticElement {
   static func binary(
-    _ pool: OpaquePointer?, _ op: ck_binary, _ rank: Int, _ dimensions: UnsafePointer<Int>, _ aStrides: UnsafePointer<Int>,
-    _ bStrides: UnsafePointer<Int>, _ a: UnsafePointer<Float>, _ b: UnsafePointer<Float>, _ out: UnsafeMutablePointer<Float>
+    _ pool: OpaquePointer?, _ op: ck_binary, _ rank: Int, _ dimensions: UnsafePointer<Int>,
+    _ aStrides: UnsafePointer<Int>,
+    _ bStrides: UnsafePointer<Int>, _ a: UnsafePointer<Float>, _ b: UnsafePointer<Float>,
+    _ out: UnsafeMutablePointer<Float>
   ) -> CInt {
     // SAFETY: the caller's pointers and sizes, passed on.
     unsafe ck_binary_f32(pool, op, CInt(rank), dimensions, aStrides, bStrides, a, b, out)
   }
 
   static func compare(
-    _ pool: OpaquePointer?, _ op: ck_compare, _ rank: Int, _ dimensions: UnsafePointer<Int>, _ aStrides: UnsafePointer<Int>,
-    _ bStrides: UnsafePointer<Int>, _ a: UnsafePointer<Float>, _ b: UnsafePointer<Float>, _ out: UnsafeMutablePointer<UInt8>
+    _ pool: OpaquePointer?, _ op: ck_compare, _ rank: Int, _ dimensions: UnsafePointer<Int>,
+    _ aStrides: UnsafePointer<Int>,
+    _ bStrides: UnsafePointer<Int>, _ a: UnsafePointer<Float>, _ b: UnsafePointer<Float>,
+    _ out: UnsafeMutablePointer<UInt8>
   ) -> CInt {
     // SAFETY: the caller's pointers and sizes, passed on.
     unsafe ck_compare_f32(pool, op, CInt(rank), dimensions, aStrides, bStrides, a, b, out)
@@ -97,7 +106,8 @@ extension Float: ArithmeticElement {
 
   static func products(
     _ pool: OpaquePointer?, _ transposeA: CInt, _ transposeB: CInt, _ batch: Int, _ m: Int, _ n: Int, _ k: Int,
-    _ a: UnsafePointer<Float>, _ aOffsets: UnsafePointer<Int>, _ b: UnsafePointer<Float>, _ bOffsets: UnsafePointer<Int>,
+    _ a: UnsafePointer<Float>, _ aOffsets: UnsafePointer<Int>, _ b: UnsafePointer<Float>,
+    _ bOffsets: UnsafePointer<Int>,
     _ c: UnsafeMutablePointer<Float>
   ) -> CInt {
     // SAFETY: the caller's pointers and sizes, passed on.
@@ -114,16 +124,20 @@ extension Float: ArithmeticElement {
 
 extension Double: ArithmeticElement {
   static func binary(
-    _ pool: OpaquePointer?, _ op: ck_binary, _ rank: Int, _ dimensions: UnsafePointer<Int>, _ aStrides: UnsafePointer<Int>,
-    _ bStrides: UnsafePointer<Int>, _ a: UnsafePointer<Double>, _ b: UnsafePointer<Double>, _ out: UnsafeMutablePointer<Double>
+    _ pool: OpaquePointer?, _ op: ck_binary, _ rank: Int, _ dimensions: UnsafePointer<Int>,
+    _ aStrides: UnsafePointer<Int>,
+    _ bStrides: UnsafePointer<Int>, _ a: UnsafePointer<Double>, _ b: UnsafePointer<Double>,
+    _ out: UnsafeMutablePointer<Double>
   ) -> CInt {
     // SAFETY: the caller's pointers and sizes, passed on.
     unsafe ck_binary_f64(pool, op, CInt(rank), dimensions, aStrides, bStrides, a, b, out)
   }
 
   static func compare(
-    _ pool: OpaquePointer?, _ op: ck_compare, _ rank: Int, _ dimensions: UnsafePointer<Int>, _ aStrides: UnsafePointer<Int>,
-    _ bStrides: UnsafePointer<Int>, _ a: UnsafePointer<Double>, _ b: UnsafePointer<Double>, _ out: UnsafeMutablePointer<UInt8>
+    _ pool: OpaquePointer?, _ op: ck_compare, _ rank: Int, _ dimensions: UnsafePointer<Int>,
+    _ aStrides: UnsafePointer<Int>,
+    _ bStrides: UnsafePointer<Int>, _ a: UnsafePointer<Double>, _ b: UnsafePointer<Double>,
+    _ out: UnsafeMutablePointer<UInt8>
   ) -> CInt {
     // SAFETY: the caller's pointers and sizes, passed on.
     unsafe ck_compare_f64(pool, op, CInt(rank), dimensions, aStrides, bStrides, a, b, out)
@@ -139,7 +153,8 @@ extension Double: ArithmeticElement {
 
   static func products(
     _ pool: OpaquePointer?, _ transposeA: CInt, _ transposeB: CInt, _ batch: Int, _ m: Int, _ n: Int, _ k: Int,
-    _ a: UnsafePointer<Double>, _ aOffsets: UnsafePointer<Int>, _ b: UnsafePointer<Double>, _ bOffsets: UnsafePointer<Int>,
+    _ a: UnsafePointer<Double>, _ aOffsets: UnsafePointer<Int>, _ b: UnsafePointer<Double>,
+    _ bOffsets: UnsafePointer<Int>,
     _ c: UnsafeMutablePointer<Double>
   ) -> CInt {
     // SAFETY: the caller's pointers and sizes, passed on.
@@ -156,16 +171,20 @@ extension Double: ArithmeticElement {
 
 extension Int32: ArithmeticElement {
   static func binary(
-    _ pool: OpaquePointer?, _ op: ck_binary, _ rank: Int, _ dimensions: UnsafePointer<Int>, _ aStrides: UnsafePointer<Int>,
-    _ bStrides: UnsafePointer<Int>, _ a: UnsafePointer<Int32>, _ b: UnsafePointer<Int32>, _ out: UnsafeMutablePointer<Int32>
+    _ pool: OpaquePointer?, _ op: ck_binary, _ rank: Int, _ dimensions: UnsafePointer<Int>,
+    _ aStrides: UnsafePointer<Int>,
+    _ bStrides: UnsafePointer<Int>, _ a: UnsafePointer<Int32>, _ b: UnsafePointer<Int32>,
+    _ out: UnsafeMutablePointer<Int32>
   ) -> CInt {
     // SAFETY: the caller's pointers and sizes, passed on.
     unsafe ck_binary_i32(pool, op, CInt(rank), dimensions, aStrides, bStrides, a, b, out)
   }
 
   static func compare(
-    _ pool: OpaquePointer?, _ op: ck_compare, _ rank: Int, _ dimensions: UnsafePointer<Int>, _ aStrides: UnsafePointer<Int>,
-    _ bStrides: UnsafePointer<Int>, _ a: UnsafePointer<Int32>, _ b: UnsafePointer<Int32>, _ out: UnsafeMutablePointer<UInt8>
+    _ pool: OpaquePointer?, _ op: ck_compare, _ rank: Int, _ dimensions: UnsafePointer<Int>,
+    _ aStrides: UnsafePointer<Int>,
+    _ bStrides: UnsafePointer<Int>, _ a: UnsafePointer<Int32>, _ b: UnsafePointer<Int32>,
+    _ out: UnsafeMutablePointer<UInt8>
   ) -> CInt {
     // SAFETY: the caller's pointers and sizes, passed on.
     unsafe ck_compare_i32(pool, op, CInt(rank), dimensions, aStrides, bStrides, a, b, out)
@@ -181,7 +200,8 @@ extension Int32: ArithmeticElement {
 
   static func products(
     _ pool: OpaquePointer?, _ transposeA: CInt, _ transposeB: CInt, _ batch: Int, _ m: Int, _ n: Int, _ k: Int,
-    _ a: UnsafePointer<Int32>, _ aOffsets: UnsafePointer<Int>, _ b: UnsafePointer<Int32>, _ bOffsets: UnsafePointer<Int>,
+    _ a: UnsafePointer<Int32>, _ aOffsets: UnsafePointer<Int>, _ b: UnsafePointer<Int32>,
+    _ bOffsets: UnsafePointer<Int>,
     _ c: UnsafeMutablePointer<Int32>
   ) -> CInt {
     // SAFETY: the caller's pointers and sizes, passed on.
@@ -198,16 +218,20 @@ extension Int32: ArithmeticElement {
 
 extension Int64: ArithmeticElement {
   static func binary(
-    _ pool: OpaquePointer?, _ op: ck_binary, _ rank: Int, _ dimensions: UnsafePointer<Int>, _ aStrides: UnsafePointer<Int>,
-    _ bStrides: UnsafePointer<Int>, _ a: UnsafePointer<Int64>, _ b: UnsafePointer<Int64>, _ out: UnsafeMutablePointer<Int64>
+    _ pool: OpaquePointer?, _ op: ck_binary, _ rank: Int, _ dimensions: UnsafePointer<Int>,
+    _ aStrides: UnsafePointer<Int>,
+    _ bStrides: UnsafePointer<Int>, _ a: UnsafePointer<Int64>, _ b: UnsafePointer<Int64>,
+    _ out: UnsafeMutablePointer<Int64>
   ) -> CInt {
     // SAFETY: the caller's pointers and sizes, passed on.
     unsafe ck_binary_i64(pool, op, CInt(rank), dimensions, aStrides, bStrides, a, b, out)
   }
 
   static func compare(
-    _ pool: OpaquePointer?, _ op: ck_compare, _ rank: Int, _ dimensions: UnsafePointer<Int>, _ aStrides: UnsafePointer<Int>,
-    _ bStrides: UnsafePointer<Int>, _ a: UnsafePointer<Int64>, _ b: UnsafePointer<Int64>, _ out: UnsafeMutablePointer<UInt8>
+    _ pool: OpaquePointer?, _ op: ck_compare, _ rank: Int, _ dimensions: UnsafePointer<Int>,
+    _ aStrides: UnsafePointer<Int>,
+    _ bStrides: UnsafePointer<Int>, _ a: UnsafePointer<Int64>, _ b: UnsafePointer<Int64>,
+    _ out: UnsafeMutablePointer<UInt8>
   ) -> CInt {
     // SAFETY: the caller's pointers and sizes, passed on.
     unsafe ck_compare_i64(pool, op, CInt(rank), dimensions, aStrides, bStrides, a, b, out)
@@ -223,7 +247,8 @@ extension Int64: ArithmeticElement {
 
   static func products(
     _ pool: OpaquePointer?, _ transposeA: CInt, _ transposeB: CInt, _ batch: Int, _ m: Int, _ n: Int, _ k: Int,
-    _ a: UnsafePointer<Int64>, _ aOffsets: UnsafePointer<Int>, _ b: UnsafePointer<Int64>, _ bOffsets: UnsafePointer<Int>,
+    _ a: UnsafePointer<Int64>, _ aOffsets: UnsafePointer<Int>, _ b: UnsafePointer<Int64>,
+    _ bOffsets: UnsafePointer<Int>,
     _ c: UnsafeMutablePointer<Int64>
   ) -> CInt {
     // SAFETY: the caller's pointers and sizes, passed on.
@@ -240,7 +265,8 @@ extension Int64: ArithmeticElement {
 
 extension UInt64: ArithmeticElement {
   static func binary(
-    _ pool: OpaquePointer?, _ op: ck_binary, _ rank: Int, _ dimensions: UnsafePointer<Int>, _ aStrides: UnsafePointer<Int>,
+    _ pool: OpaquePointer?, _ op: ck_binary, _ rank: Int, _ dimensions: UnsafePointer<Int>,
+    _ aStrides: UnsafePointer<Int>,
     _ bStrides: UnsafePointer<Int>, _ a: UnsafePointer<UInt64>, _ b: UnsafePointer<UInt64>,
     _ out: UnsafeMutablePointer<UInt64>
   ) -> CInt {
@@ -277,7 +303,8 @@ extension UInt64: ArithmeticElement {
   }
 
   static func compare(
-    _ pool: OpaquePointer?, _ op: ck_compare, _ rank: Int, _ dimensions: UnsafePointer<Int>, _ aStrides: UnsafePointer<Int>,
+    _ pool: OpaquePointer?, _ op: ck_compare, _ rank: Int, _ dimensions: UnsafePointer<Int>,
+    _ aStrides: UnsafePointer<Int>,
     _ bStrides: UnsafePointer<Int>, _ a: UnsafePointer<UInt64>, _ b: UnsafePointer<UInt64>,
     _ out: UnsafeMutablePointer<UInt8>
   ) -> CInt {

@@ -1,7 +1,7 @@
 import CheckpointCore
 
-/// Ops on diagonals of the matrices in a tensor's last two dimensions. The diagonals k.0...k.1 (0 is the main one, those
-/// above are positive) are stored as rows, the highest first, each at the row's left or right end.
+/// Ops on diagonals of the matrices in a tensor's last two dimensions. The diagonals k.0...k.1 (0 is the main one,
+/// those above are positive) are stored as rows, the highest first, each at the row's left or right end.
 enum Diagonals {
   /// Where the diagonals of a matrix lie.
   struct Band {
@@ -192,7 +192,8 @@ extension KernelContext {
   /// The lowest and highest diagonal: one number, or two.
   fileprivate func diagonals(_ i: Int) throws(CheckpointError) -> (Int, Int) {
     let list = try ints(i)
-    guard let low = list.first, let high = list.last, list.count <= 2, low >= Int(Int32.min), high <= Int(Int32.max) else {
+    guard let low = list.first, let high = list.last, list.count <= 2, low >= Int(Int32.min), high <= Int(Int32.max)
+    else {
       throw CheckpointError(.corrupt, "k has \(list.count) numbers")
     }
     return (low, high)

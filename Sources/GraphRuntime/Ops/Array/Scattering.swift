@@ -1,7 +1,7 @@
 import CheckpointCore
 
-/// ScatterNd: zeros of the shape of input 2, with the rows of input 1 added at the index vectors of input 0. Attributes T,
-/// Tindices.
+/// ScatterNd: zeros of the shape of input 2, with the rows of input 1 added at the index vectors of input 0. Attributes
+/// T, Tindices.
 struct ScatterNd: ArithmeticKernel {
   /// Truth values are added as numbers: true where any is.
   static func build(_ node: inout NodeContext) throws(CheckpointError) -> Kernel {
@@ -71,7 +71,9 @@ extension KernelContext {
   ) throws(CheckpointError) -> (rows: [Int64], width: Int) {
     var shape = try shape(of: i)
     // A vector of indices is one of index vectors of one element.
-    if shape.rank <= 1, y.rank >= 1, updates.rank == y.rank - 1 + shape.rank, shape.dimensions != [y.rank] || y.rank == 1 {
+    if shape.rank <= 1, y.rank >= 1, updates.rank == y.rank - 1 + shape.rank,
+      shape.dimensions != [y.rank] || y.rank == 1
+    {
       shape = try Shape(shape.dimensions + [1])
     }
     guard let depth = shape.dimensions.last, depth <= y.rank,

@@ -100,9 +100,12 @@ enum Where {
   static let kernel: Kernel = { (context) throws(CheckpointError) in
     var x = try context.tensor(0)
     if x.dtype == .complex64 {
-      x = try context.pairs(x, x, Complex64.self, UInt8.self, .bool) { (z, _) in z.real != 0 || z.imaginary != 0 ? 1 : 0 }
+      x = try context.pairs(x, x, Complex64.self, UInt8.self, .bool) { (z, _) in z.real != 0 || z.imaginary != 0 ? 1 : 0
+      }
     } else if x.dtype == .complex128 {
-      x = try context.pairs(x, x, Complex128.self, UInt8.self, .bool) { (z, _) in z.real != 0 || z.imaginary != 0 ? 1 : 0 }
+      x = try context.pairs(x, x, Complex128.self, UInt8.self, .bool) { (z, _) in
+        z.real != 0 || z.imaginary != 0 ? 1 : 0
+      }
     } else if x.dtype != .bool {
       x = try context.cast(x, to: .bool)
     }
@@ -121,8 +124,8 @@ enum Where {
   }
 }
 
-/// LowerBound, UpperBound: for each number of input 1 the place in the rising row of input 0 before which it belongs: before
-/// equal ones or after them. Attributes T, out_type. [rows, n] and [rows, m] to [rows, m].
+/// LowerBound, UpperBound: for each number of input 1 the place in the rising row of input 0 before which it belongs:
+/// before equal ones or after them. Attributes T, out_type. [rows, n] and [rows, m] to [rows, m].
 struct SortedSearch: ArithmeticKernel {
   let isUpper: Bool
 

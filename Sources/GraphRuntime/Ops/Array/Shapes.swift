@@ -31,7 +31,9 @@ enum Shapes {
       guard known > 0 || x.elementCount == 0, known == 0 || x.elementCount % known == 0 else {
         throw CheckpointError(.corrupt, "\(x.elementCount) elements cannot take the shape \(try context.ints(1))")
       }
-      guard known > 0 else { throw CheckpointError(.corrupt, "a dimension of \(try context.ints(1)) is not determined") }
+      guard known > 0 else {
+        throw CheckpointError(.corrupt, "a dimension of \(try context.ints(1)) is not determined")
+      }
       dimensions[open] = x.elementCount / known
     }
     context.emit(try x.reshaped(try Shape(dimensions)))
@@ -128,13 +130,16 @@ enum Shapes {
     context.emit(y)
   }
 
-  /// Empty: zeros (TensorFlow leaves them undefined unless init is true) of the shape of input 0. Attributes dtype, init.
+  /// Empty: zeros (TensorFlow leaves them undefined unless init is true) of the shape of input 0. Attributes dtype,
+  /// init.
   static func buildEmpty(_ node: inout NodeContext) throws(CheckpointError) -> Kernel {
     let dtype = try node.dtype("dtype")
     return { (context) throws(CheckpointError) in
       let shape = try context.shape(0)
       if dtype == .string {
-        guard shape.elementCount <= 1 << 24 else { throw CheckpointError(.unsupported, "limit reached: \(shape) strings") }
+        guard shape.elementCount <= 1 << 24 else {
+          throw CheckpointError(.unsupported, "limit reached: \(shape) strings")
+        }
         let empty = [[UInt8]](repeating: [], count: shape.elementCount)
         return context.emit(.strings(try StringTensor(shape, empty, budget: context.run.budget)))
       }

@@ -10,7 +10,8 @@ enum LogicOps {
     .comparison("GreaterEqual", CK_COMPARE_GE),
     .moving("Equal", outputs: 0) { (node) throws(CheckpointError) in try Equality.build(&node, isEqual: true) },
     .moving("NotEqual", outputs: 0) { (node) throws(CheckpointError) in try Equality.build(&node, isEqual: false) },
-    Op("ApproximateEqual") { (node) throws(CheckpointError) in try node.arithmetic("T", ApproximateEqual(), outputs: 0) },
+    Op("ApproximateEqual") { (node) throws(CheckpointError) in try node.arithmetic("T", ApproximateEqual(), outputs: 0)
+    },
     .plain("LogicalAnd") { context throws(CheckpointError) in
       try context.emitPairs(UInt8.self, into: UInt8.self, as: .bool) { $0 & $1 }
     },

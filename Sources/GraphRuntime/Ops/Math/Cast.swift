@@ -2,9 +2,9 @@ import CheckpointCore
 
 /// Cast: each element in another dtype, as TensorFlow does on x86. Attributes SrcT, DstT, Truncate. No shape rule.
 ///
-/// Floats become whole numbers toward zero; what does not fit int32 or int64 is their least value, and smaller types are cut
-/// off from int32. Whole numbers are cut off. Everything but zero is true. Complex numbers lose their imaginary part.
-/// Truncate cuts a float's mantissa to that of the narrower float instead of rounding it.
+/// Floats become whole numbers toward zero; what does not fit int32 or int64 is their least value, and smaller types
+/// are cut off from int32. Whole numbers are cut off. Everything but zero is true. Complex numbers lose their imaginary
+/// part. Truncate cuts a float's mantissa to that of the narrower float instead of rounding it.
 enum Cast {
   static func build(_ node: inout NodeContext) throws(CheckpointError) -> Kernel {
     let source = try node.dtype("SrcT")

@@ -76,7 +76,9 @@ struct ComplexPairs {
         try context.emitPairs(Complex128.self, into: Complex128.self) { body($0, $1) }
       }
     }
-    @Sendable func wide(_ z: Complex64) -> Complex128 { Complex128(real: Double(z.real), imaginary: Double(z.imaginary)) }
+    @Sendable func wide(_ z: Complex64) -> Complex128 {
+      Complex128(real: Double(z.real), imaginary: Double(z.imaginary))
+    }
     return { (context) throws(CheckpointError) in
       try context.emitPairs(Complex64.self, into: Complex64.self) {
         let z = body(wide($0), wide($1))

@@ -2,8 +2,8 @@ import CKernels
 import CheckpointCore
 
 /// Einsum: a sum of products named by the dimensions' labels. Attributes T, N, equation (`ab,bc->ac`; `...` stands for
-/// dimensions that broadcast; a label twice in one operand takes its diagonal, twice in the result puts it there). One or
-/// two operands.
+/// dimensions that broadcast; a label twice in one operand takes its diagonal, twice in the result puts it there). One
+/// or two operands.
 struct Einsum: ArithmeticKernel {
   /// A dimension: a letter, or the n-th of the ellipsis counted from its last.
   enum Label: Hashable {
@@ -49,7 +49,9 @@ struct Einsum: ArithmeticKernel {
       let dots = part.filter { $0 == UInt8(ascii: ".") }.count
       let letters = part.filter { ($0 | 0x20) >= UInt8(ascii: "a") && ($0 | 0x20) <= UInt8(ascii: "z") }.count
       let first = part.firstIndex(of: UInt8(ascii: "."))
-      let isOneEllipsis = first.map { dots == 3 && $0 + 2 < part.count && part[$0 + 1] == part[$0] && part[$0 + 2] == part[$0] }
+      let isOneEllipsis = first.map {
+        dots == 3 && $0 + 2 < part.count && part[$0 + 1] == part[$0] && part[$0 + 2] == part[$0]
+      }
       guard dots + letters == part.count, isOneEllipsis ?? true else {
         throw CheckpointError(.corrupt, "the equation '\(equation)' is not one of letters, commas and '...'")
       }
@@ -72,7 +74,8 @@ struct Einsum: ArithmeticKernel {
     return list
   }
 
-  private static func check(_ operands: [LabelledTensor], _ result: [Label], _ equation: String) throws(CheckpointError) {
+  private static func check(_ operands: [LabelledTensor], _ result: [Label], _ equation: String) throws(CheckpointError)
+  {
     var sizes: [Label: Int] = [:]
     for operand in operands {
       for (label, size) in zip(operand.labels, operand.tensor.dimensions) {

@@ -153,7 +153,8 @@ extension KernelContext {
       plan = broadcast
     }
     let z =
-      result == T.dtype ? try output(reusing: 0, or: 1, result, shape) : try DenseTensor(result, shape, budget: run.budget)
+      result == T.dtype
+      ? try output(reusing: 0, or: 1, result, shape) : try DenseTensor(result, shape, budget: run.budget)
     let a = try tensor(0, T.dtype)
     let b = try tensor(1, T.dtype)
     var count = shape.elementCount

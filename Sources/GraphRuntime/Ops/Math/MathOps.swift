@@ -195,7 +195,8 @@ extension Op {
 
   fileprivate static func unsortedSegments(_ name: String, _ operation: SegmentOperation) -> Op {
     Op(name) { (node) throws(CheckpointError) in
-      try node.arithmetic("T", UnsortedSegments(operation: operation), saturating: operation == .max || operation == .min)
+      try node.arithmetic(
+        "T", UnsortedSegments(operation: operation), saturating: operation == .max || operation == .min)
     }
   }
 

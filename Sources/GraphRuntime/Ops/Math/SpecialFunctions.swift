@@ -6,7 +6,8 @@
 
 /// Functions of one or two doubles that the C library does not have.
 enum SpecialFunctions {
-  /// Where the normal distribution reaches 0.5 + q: Wichura, "The percentage points of the normal distribution" (AS 241).
+  /// Where the normal distribution reaches 0.5 + q: Wichura, "The percentage points of the normal distribution" (AS
+  /// 241).
   private static func normalQuantile(offset q: Double, lower p: Double, upper: Double) -> Double {
     if abs(q) <= 0.425 {
       let r = 0.180625 - q * q
@@ -70,8 +71,8 @@ enum SpecialFunctions {
 
   static func xlog1py(_ x: Double, _ y: Double) -> Double { x == 0 ? 0 : x * log1p(y) }
 
-  /// The lower incomplete gamma function of a at x over gamma(a): by its series below a + 1, else by the continued fraction
-  /// of the upper one.
+  /// The lower incomplete gamma function of a at x over gamma(a): by its series below a + 1, else by the continued
+  /// fraction of the upper one.
   static func igamma(_ a: Double, _ x: Double) -> Double {
     guard a > 0, x >= 0, !a.isNaN, !x.isNaN else { return .nan }
     if x == 0 { return 0 }
