@@ -1,5 +1,9 @@
 """Neural-network, image, random, sparse and string ops against TensorFlow: see oracle_graphs.py for how."""
 
+import os
+
+os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "0")  # which gives empty convolutions wrong shapes
+
 from oracle_graphs import FLOATS, INDICES, MOVING, WIDE_FLOATS, case, main, tf
 
 import numpy as np
@@ -162,7 +166,7 @@ def conv2d_nchw(g):
     return g.op("Conv2D", input=g.feed(x), filter=g.feed(f), strides=s, padding="SAME")
 
 
-@case("Conv2DBackpropInput", dtypes=["float32", "float32", "float64", "float16"], cases=120, tolerance=4)
+@case("Conv2DBackpropInput", dtypes=["float32", "float32", "float64", "float16"], cases=120, tolerance=8)
 def conv2d_backprop_input(g):
     n, h, w, c = g.integer(1, 3), g.integer(1, 12), g.integer(1, 12), g.integer(1, 5)
     kh, kw, out = g.integer(1, 5), g.integer(1, 5), g.integer(1, 6)
@@ -380,7 +384,7 @@ def ctc_greedy(g):
                 sequence_length=g.feed(g.array([n], "int32", 0, t)), merge_repeated=g.flip())
 
 
-@case("CTCBeamSearchDecoder", dtypes=WIDE_FLOATS if MODERN else ["float32"], cases=60, tolerance=4)
+@case("CTCBeamSearchDecoder", dtypes=["float32"], cases=60, tolerance=4)  # TensorFlow's float64 is half float32
 def ctc_beam(g):
     t, n, c = g.integer(3, 9), g.integer(1, 4), g.integer(3, 6)
     return g.op("CTCBeamSearchDecoder", inputs=g.feed(g.array([t, n, c], low=-4, high=4)),
@@ -455,7 +459,7 @@ def resize(name, dtypes, half=True, exact=False):
     @case(name, dtypes=dtypes, cases=80, exact=exact, tolerance=20)
     def build(g):
         x = image(g, size=9)
-        arguments = {"align_corners": g.flip(0.4)}
+        arguments = {"align_corners": g.flip(0.4) and (MODERN or name != "ResizeArea")}
         if half:
             arguments["half_pixel_centers"] = not arguments["align_corners"] and g.flip()
         return g.op(name, images=g.feed(x), size=g.const([g.integer(1, 15), g.integer(1, 15)]), **arguments)
@@ -661,6 +665,331 @@ def stateless_multinomial(g):
 @case("StatelessRandomGetKeyCounter", exact=True)
 def key_counter(g):
     return g.op("StatelessRandomGetKeyCounter", seed=g.const([g.integer(-99, 99), g.integer(0, 1 << 30)], "int64"))
+
+
+# --------------------------------------------------------------------------------------------------------- sparse
+
+def sparse(g, shape=None, dtype=None, most=8, low=None, high=None):
+    """Indices in order, values and shape of a random sparse tensor, as arrays."""
+    shape = shape or [g.integer(1, 5) for _ in range(g.integer(2, 3))]
+    size = int(np.prod(shape))
+    places = np.sort(g.rng.permutation(size)[:g.integer(0, min(most, size))])
+    indices = np.stack(np.unravel_index(places, shape), 1).astype("int64").reshape(-1, len(shape))
+    return indices, g.array([len(places)], dtype, low, high), np.array(shape, "int64")
+
+
+def fed(g, prefix, parts, names=("indices", "values", "shape")):
+    return {prefix + name: g.feed(part) for name, part in zip(names, parts)}
+
+
+def shown(outputs):
+    """Strings as their lengths and hashes."""
+    flat = []
+    for t in outputs:
+        if t.dtype.base_dtype == tf.string:
+            flat += [tf.raw_ops.StringLength(input=t), tf.raw_ops.StringToHashBucketFast(input=t, num_buckets=1 << 62)]
+        else:
+            flat.append(t)
+    return flat
+
+
+@case("SparseTensorDenseMatMul", dtypes=["float32", "float64", "int32"], cases=40)
+def sparse_matmul(g):
+    m, k, n = g.integer(1, 6), g.integer(1, 6), g.integer(1, 6)
+    a, b = g.flip(), g.flip()
+    indices, values, shape = sparse(g, [k, m] if a else [m, k])
+    if g.flip(0.3):
+        order = g.rng.permutation(len(values))
+        indices, values = indices[order], values[order]
+    return g.op("SparseTensorDenseMatMul", a_indices=g.feed(indices.astype(g.choice(["int32", "int64"]))),
+                a_values=g.feed(values), a_shape=g.feed(shape), b=g.feed(g.array([n, k] if b else [k, n])), adjoint_a=a,
+                adjoint_b=b)
+
+
+def cwise(name, dtypes):
+    @case(name, dtypes=dtypes)
+    def build(g):
+        parts = sparse(g)
+        dense = [int(n) if g.flip(0.7) else 1 for n in parts[2]][g.integer(0, 1):]
+        return g.op(name, dense=g.feed(g.array(dense, low=1, high=9)), **fed(g, "sp_", parts))
+
+
+cwise("SparseDenseCwiseMul", ["float32", "float64", "int32", "float16"])
+cwise("SparseDenseCwiseAdd", ["float32", "float64", "int32"])
+cwise("SparseDenseCwiseDiv", ["float32", "float64", "int32"])
+
+
+@case("SparseFillEmptyRows", dtypes=MOVING, cases=40, exact=True)
+def sparse_fill(g):
+    indices, values, shape = sparse(g)
+    if g.flip(0.2):
+        order = g.rng.permutation(len(values))
+        indices, values = indices[order], values[order]
+    return g.op("SparseFillEmptyRows", indices=g.feed(indices), values=g.feed(values), dense_shape=g.feed(shape),
+                default_value=g.feed(g.array([])))
+
+
+@case("SparseFillEmptyRows strings", exact=True)
+def sparse_fill_strings(g):
+    indices, values, shape = sparse(g)
+    if not len(values):
+        return None
+    return shown(g.op("SparseFillEmptyRows", indices=g.feed(indices), values=g.const([b"v%d" % i for i in range(len(values))],
+                 "string"), dense_shape=g.feed(shape), default_value=g.const(b"none", "string")))
+
+
+@case("SparseReshape", exact=True)
+def sparse_reshape(g):
+    indices, _, shape = sparse(g)
+    new = g.choice([[-1], [int(shape[0]), -1], [-1, int(shape[-1])], [1, -1, 1], [int(np.prod(shape))]])
+    return g.op("SparseReshape", input_indices=g.feed(indices), input_shape=g.feed(shape), new_shape=g.const(new, "int64"))
+
+
+def reduce(name, dtypes):
+    @case(name, dtypes=dtypes)
+    def build(g):
+        parts = sparse(g)
+        rank = len(parts[2])
+        axes = sorted(set(g.integer(0, rank - 1) for _ in range(g.integer(0, 2))))
+        return g.op(name, reduction_axes=g.const([a - rank * g.integer(0, 1) for a in axes]), keep_dims=g.flip(),
+                    **fed(g, "input_", parts))
+
+
+reduce("SparseReduceSum", ["float32", "float64", "int32"])
+reduce("SparseReduceMax", ["float32", "float64", "int32"])
+reduce("SparseReduceSumSparse", ["float32", "int64"])
+reduce("SparseReduceMaxSparse", ["float32", "int64"])
+
+
+@case("SparseToDense", dtypes=MOVING, cases=60, exact=True)
+def sparse_to_dense(g):
+    indices, values, shape = sparse(g)
+    if g.flip(0.3):
+        indices, shape = np.sort(g.rng.permutation(9)[:g.integer(0, 6)]), np.array([9])
+        values = g.array([len(indices)])
+    if g.flip(0.2):
+        values = g.array([])
+    kind = g.choice(INDICES)
+    return g.op("SparseToDense", sparse_indices=g.feed(indices.astype(kind)), output_shape=g.feed(shape.astype(kind)),
+                sparse_values=g.feed(values), default_value=g.feed(g.array([])), validate_indices=g.flip(0.7))
+
+
+@case("SparseAdd", dtypes=["float32", "float64", "int32"], cases=40)
+def sparse_add(g):
+    a = sparse(g)
+    b = sparse(g, [int(n) for n in a[2]])
+    return g.op("SparseAdd", thresh=g.feed(g.array([], low=0, high=g.choice([0, 1]))), **fed(g, "a_", a), **fed(g, "b_", b))
+
+
+def between(name):
+    @case(name, dtypes=["float32", "int32"])
+    def build(g):
+        a = sparse(g)
+        return g.op(name, **fed(g, "a_", a), **fed(g, "b_", sparse(g, [int(n) for n in a[2]])))
+
+
+between("SparseSparseMaximum")
+between("SparseSparseMinimum")
+
+
+@case("SparseConcat", dtypes=MOVING, cases=40, exact=True)
+def sparse_concat(g):
+    shape = [g.integer(1, 5) for _ in range(g.integer(2, 3))]
+    axis = g.integer(0, len(shape) - 1)
+    parts = []
+    for _ in range(g.integer(2, 3)):
+        shape[axis] = g.integer(1, 4)
+        parts.append(sparse(g, list(shape)))
+    return g.op("SparseConcat", indices=[g.feed(p[0]) for p in parts], values=[g.feed(p[1]) for p in parts],
+                shapes=[g.feed(p[2]) for p in parts], concat_dim=axis - len(shape) * g.integer(0, 1))
+
+
+@case("SparseSlice", dtypes=MOVING, cases=40, exact=True)
+def sparse_slice(g):
+    parts = sparse(g)
+    start = [g.integer(0, int(n) - 1) for n in parts[2]]
+    return g.op("SparseSlice", start=g.const(start, "int64"), size=g.const([g.integer(0, 5) for _ in start], "int64"),
+                **fed(g, "", parts))
+
+
+@case("SparseSplit", dtypes=MOVING, cases=40, exact=True)
+def sparse_split(g):
+    parts = sparse(g)
+    axis = g.integer(0, len(parts[2]) - 1)
+    return g.op("SparseSplit", split_dim=g.const(axis, "int64"), num_split=g.integer(1, int(parts[2][axis])),
+                **fed(g, "", parts))
+
+
+@case("SparseReorder", dtypes=MOVING, cases=40, exact=True)
+def sparse_reorder(g):
+    indices, values, shape = sparse(g)
+    order = g.rng.permutation(len(values))
+    return g.op("SparseReorder", input_indices=g.feed(indices[order]), input_values=g.feed(values[order]),
+                input_shape=g.feed(shape))
+
+
+@case("SparseSoftmax", dtypes=WIDE_FLOATS)
+def sparse_softmax(g):
+    return g.op("SparseSoftmax", **fed(g, "sp_", sparse(g)))
+
+
+@case("SparseTensorDenseAdd", dtypes=["float32", "float64", "int32"])
+def sparse_dense_add(g):
+    parts = sparse(g)
+    return g.op("SparseTensorDenseAdd", b=g.feed(g.array(parts[2])), **fed(g, "a_", parts))
+
+
+SETS = ["int8", "int16", "int32", "int64", "uint8", "uint16"]
+WORDS = ["a-b", "b-a", "intersection", "union"]
+
+
+def small_set(g, shape):
+    return g.array(shape, low=0, high=5)
+
+
+@case("DenseToDenseSetOperation", dtypes=SETS, cases=40, exact=True)
+def dense_dense_set(g):
+    group = [g.integer(1, 3) for _ in range(g.integer(1, 2))]
+    return g.op("DenseToDenseSetOperation", set1=g.feed(small_set(g, group + [g.integer(0, 5)])),
+                set2=g.feed(small_set(g, group + [g.integer(0, 5)])), set_operation=g.choice(WORDS))
+
+
+@case("DenseToDenseSetOperation strings", exact=True)
+def dense_dense_set_strings(g):
+    words = [b"", b"b", b"ab", b"B", bytes(bytearray([0xc3, 0xa4])), b"abc"]
+    first, second = [[g.choice(words) for _ in range(4)] for _ in range(2)], [[g.choice(words)] * 2, [b"q", b"b"]]
+    return shown(g.op("DenseToDenseSetOperation", set1=g.const(first, "string"), set2=g.const(second, "string"),
+                 set_operation=g.choice(WORDS)))
+
+
+@case("DenseToSparseSetOperation", dtypes=SETS, cases=40, exact=True)
+def dense_sparse_set(g):
+    group = [g.integer(1, 3) for _ in range(g.integer(1, 2))]
+    return g.op("DenseToSparseSetOperation", set1=g.feed(small_set(g, group + [g.integer(1, 5)])),
+                set_operation=g.choice(WORDS), **fed(g, "set2_", sparse(g, group + [4], low=0, high=5)))
+
+
+@case("SparseToSparseSetOperation", dtypes=SETS, cases=40, exact=True)
+def sparse_sparse_set(g):
+    group = [g.integer(1, 3) for _ in range(g.integer(1, 2))]
+    return g.op("SparseToSparseSetOperation", set_operation=g.choice(WORDS),
+                **fed(g, "set1_", sparse(g, group + [3], low=0, high=5)), **fed(g, "set2_", sparse(g, group + [4], low=0, high=5)))
+
+
+@case("SetSize", dtypes=SETS, exact=True)
+def set_size(g):
+    return g.op("SetSize", **fed(g, "set_", sparse(g, low=0, high=3)))
+
+
+# -------------------------------------------------------------------------------------------------------- strings
+
+def words(g, shape, longest=12, letters=b"ab cd,e-"):
+    def word():
+        return bytes(bytearray(letters[i] if isinstance(letters[i], int) else ord(letters[i])
+                               for i in g.rng.randint(0, len(letters), g.integer(0, longest))))
+    return g.const([word() for _ in range(int(np.prod(shape)))], "string"), shape
+
+
+def text(g, shape=None, **arguments):
+    shape = [g.integer(1, 5)] if shape is None else shape
+    flat, shape = words(g, shape, **arguments)
+    return tf.reshape(flat, shape)
+
+
+def bucket(name, **arguments):
+    @case(name, exact=True, cases=30)
+    def build(g):
+        x = text(g, [8], longest=g.choice([3, 20, 40, 80, 300]))
+        return g.op(name, num_buckets=g.choice([7, 1000, 1 << 62]),
+                    **dict({"string_tensor" if name == "StringToHashBucket" else "input": x}, **arguments))
+
+
+bucket("StringToHashBucketFast")
+bucket("StringToHashBucketStrong", key=[123456789, -987654321])
+bucket("StringToHashBucket")
+
+
+@case("StringJoin", exact=True)
+def string_join(g):
+    shape = [g.integer(1, 3), 2]
+    parts = [text(g, [] if g.flip(0.3) else shape) for _ in range(g.integer(1, 3))]
+    return shown(g.op("StringJoin", inputs=parts, separator=g.choice(["", ", "])))
+
+
+@case("ReduceJoin", exact=True)
+def reduce_join(g):
+    shape = [g.integer(1, 3) for _ in range(3)]
+    axes = [int(a) for a in g.rng.permutation(3)[:g.integer(0, 3)]]
+    return shown(g.op("ReduceJoin", inputs=text(g, shape), reduction_indices=g.const(axes or np.zeros([0], "int32")),
+                 keep_dims=g.flip(), separator=g.choice(["", "+"])))
+
+
+@case("StringSplit", exact=True)
+def string_split(g):
+    return shown(g.op("StringSplit", input=text(g), delimiter=g.const(g.choice([b" ", b",", b"", b", "]), "string"),
+                 skip_empty=g.flip()))
+
+
+@case("StringSplitV2", exact=True, cases=40)
+def string_split_v2(g):
+    return shown(g.op("StringSplitV2", input=text(g), sep=g.const(g.choice([b" ", b",", b"", b"ab"]), "string"),
+                 maxsplit=g.choice([-1, 1, 2])))
+
+
+@case("Substr", exact=True, cases=40)
+def substr(g):
+    shape = [g.integer(1, 4)]
+    other = g.choice([[], shape])
+    return shown(g.op("Substr", input=text(g, shape), pos=g.feed(g.array(other, "int32", -3, 3)),
+                 len=g.feed(g.array(other, "int32", 0, 5)), unit=g.choice(["BYTE", "UTF8_CHAR"])))
+
+
+@case("AsString", dtypes=["float32", "float64", "int32", "int64", "int8", "bool", "complex64"], exact=True, cases=60)
+def as_string(g):
+    x = g.array(g.shape(0, 2), special=0.1)
+    arguments = {}
+    if g.dtype[:5] in ("float", "compl"):
+        arguments = {"precision": g.choice([-1, 2, 0]), g.choice(["scientific", "shortest"]): g.flip()}
+    return shown(g.op("AsString", input=g.feed(x), width=g.choice([-1, 8]), fill=g.choice(["", "0", "-"]), **arguments))
+
+
+@case("StringToNumber", dtypes=["float32", "float64", "int32", "int64"], exact=True)
+def string_to_number(g):
+    whole = [b"12", b" -7 ", b"0", b"2147483647"]
+    other = [b"1.5", b"-2e-3", b"inf", b"nan", b"  3.25  ", b"1e400", b"0.1"]
+    return g.op("StringToNumber", string_tensor=g.const([g.choice(whole if g.dtype[0] == "i" else other) for _ in range(4)],
+                "string"), out_type=g.dtype)
+
+
+@case("StringLength", exact=True)
+def string_length(g):
+    return g.op("StringLength", input=text(g), unit=g.choice(["BYTE", "UTF8_CHAR"]))
+
+
+@case("StringLower", exact=True)
+def string_lower(g):
+    return shown(g.op("StringLower", input=text(g, letters=b"aBcDZ[@`{z")))
+
+
+@case("StringUpper", exact=True)
+def string_upper(g):
+    return shown(g.op("StringUpper", input=text(g, letters=b"aBcDZ[@`{z")))
+
+
+@case("EncodeBase64", exact=True)
+def encode_base64(g):
+    return shown(g.op("EncodeBase64", input=text(g), pad=g.flip()))
+
+
+@case("DecodeBase64", exact=True)
+def decode_base64(g):
+    return shown(g.op("DecodeBase64", input=tf.raw_ops.EncodeBase64(input=text(g), pad=g.flip())))
+
+
+@case("DecodeRaw", dtypes=["float32", "uint8", "int16", "int64", "float64"], exact=True)
+def decode_raw(g):
+    x = g.array([3, 2]).astype(g.dtype)
+    return g.op("DecodeRaw", bytes=g.const([row.tobytes() for row in x], "string"), out_type=g.dtype, little_endian=g.flip())
 
 
 if __name__ == "__main__":

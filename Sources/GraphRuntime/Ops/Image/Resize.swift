@@ -252,7 +252,7 @@ enum ResizeArea {
       let xs = (0..<columns.output).map { Cells(columns, $0) }
       let channels = output.dimensions[3]
       let (height, width) = (rows.input, columns.input)
-      let scale = 1 / (rows.scale * columns.scale)
+      let scale = 1 / ((rows.scale == 0 ? 1 : rows.scale) * (columns.scale == 0 ? 1 : columns.scale))
       context.workers.forEach(output.dimensions[0] * rows.output) { row in
         let from = x.elements(Float.self)
         // SAFETY: every row of the output is written by one call alone.
@@ -285,6 +285,11 @@ enum ResizeArea {
     let weights: [Float]
 
     init(_ scale: ResizeScale, _ i: Int) {
+      if scale.scale == 0 {
+        // One pixel, its corners aligned with those of many.
+        (first, weights) = (0, [1])
+        return
+      }
       let begin = Float(i) * scale.scale
       let end = Float(i + 1) * scale.scale
       first = Int(begin.rounded(.down))
