@@ -156,6 +156,7 @@ def tensorflow_answers(graph, cases):
     """Values of every output; a case that TensorFlow refuses gets `refused`."""
     config = tf1.ConfigProto(intra_op_parallelism_threads=1, inter_op_parallelism_threads=1)
     config.graph_options.optimizer_options.opt_level = -1
+    config.graph_options.place_pruned_graph = True  # else one op without a kernel refuses the whole graph
     config.graph_options.rewrite_options.disable_meta_optimizer = True
     live = list(cases)
     with tf1.Session(graph=graph, config=config) as session:
@@ -258,6 +259,14 @@ def difference(expected, actual, exact, tolerance, name):
     return "relative error %.3g at %s: %r, not %r" % (worst, at, actual[at], expected[at]), worst
 
 
+def reason(text):
+    """The sentence of a refusal."""
+    text = " ".join(text.replace("Graph execution error:", "").split())
+    for mark in ["File \"", "Registered:", "[[node", "[[{{node"]:
+        text = text.split(mark)[0] or text
+    return text[:200]
+
+
 def run_spec(program, spec, count, seed, options):
     graph = tf1.Graph()
     cases, unbuilt = [], {}
@@ -340,7 +349,7 @@ def main():
             print("    " + line)
         if options.verbose:
             for c in refused[:3]:
-                print("    refused (%s): %s" % (c.dtype, c.refused.splitlines()[0][:300]))
+                print("    refused (%s): %s" % (c.dtype, reason(c.refused)))
             for text, dtype in unbuilt.items():
                 print("    not built (%s): %s" % (dtype, text.splitlines()[0] if text else ""))
         sys.stdout.flush()

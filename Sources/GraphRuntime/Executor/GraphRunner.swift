@@ -120,7 +120,22 @@ package final class PreparedRun {
 
   /// - Parameter values: for the feeds, in their order.
   /// - Returns: the values of the fetches, in their order.
+  /// - Throws: `notFound` for a fetch on a branch that was not taken.
   package func run(_ values: [Value], weights: Weights?, trace: Trace? = nil) throws(CheckpointError) -> [Value] {
+    var list: [Value] = []
+    for (i, result) in try results(values, weights: weights, trace: trace).enumerated() {
+      guard let result else {
+        throw CheckpointError(
+          .notFound,
+          "'\(Name(fetches[i].node)):\(fetches[i].output)' was not computed: it lies on a branch that was not taken")
+      }
+      list.append(result)
+    }
+    return list
+  }
+
+  /// The same with nil for fetches on a branch that was not taken.
+  package func results(_ values: [Value], weights: Weights?, trace: Trace? = nil) throws(CheckpointError) -> [Value?] {
     guard values.count == feeds.count else {
       throw CheckpointError(.usage, "\(values.count) values were given for \(feeds.count) feeds")
     }
@@ -128,19 +143,12 @@ package final class PreparedRun {
     let state = RunState(
       program, weights: weights, budget: budget, limits: limits, workers: workers, caches: caches, trace: trace)
     var context = KernelContext(run: state)
-    let results = try program.main.run(values, &context)
-    var list: [Value] = []
-    list.reserveCapacity(results.count)
-    for (i, result) in results.enumerated() {
-      guard let result else {
-        throw CheckpointError(
-          .notFound,
-          "'\(Name(fetches[i].node)):\(fetches[i].output)' was not computed: it lies on a branch that was not taken")
-      }
-      // A variable that was fetched itself is read now, after the run.
-      if case .reference(let variable) = result { list.append(try variable.read()) } else { list.append(result) }
+    var results = try program.main.run(values, &context)
+    // A variable that was fetched itself is read now, after the run.
+    for i in results.indices {
+      if case .reference(let variable)? = results[i] { results[i] = try variable.read() }
     }
-    return list
+    return results
   }
 
   private func check(_ value: Value, _ i: Int) throws(CheckpointError) {

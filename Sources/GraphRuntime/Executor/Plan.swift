@@ -12,8 +12,8 @@ final class Plan: Sendable {
     case controlTrigger
   }
 
+  /// No more than numbers, so that copying one costs nothing.
   struct Node: Sendable {
-    let kernel: Kernel
     let role: Role
     /// Keeps references to variables as they are (`RefSwitch` and its like).
     let isReference: Bool
@@ -37,6 +37,7 @@ final class Plan: Sendable {
   }
 
   let nodes: [Node]
+  let kernels: [Kernel]
   let inputs: [Input]
   /// Name and op of each node, for errors and traces.
   let names: [String]
@@ -52,11 +53,11 @@ final class Plan: Sendable {
   let frames: FramePlan?
 
   init(
-    nodes: [Node], inputs: [Input], names: [String], ops: [String], constants: [Value], fetches: [Input],
-    outputCount: Int,
-    isUsed: [Bool], frames: FramePlan?
+    nodes: [Node], kernels: [Kernel], inputs: [Input], names: [String], ops: [String], constants: [Value],
+    fetches: [Input], outputCount: Int, isUsed: [Bool], frames: FramePlan?
   ) {
     self.nodes = nodes
+    self.kernels = kernels
     self.inputs = inputs
     self.names = names
     self.ops = ops

@@ -80,17 +80,42 @@ extension Graph {
     return Placeholder(name: node.name, dtype: dtype, shape: shape, hasDefault: node.op == "PlaceholderWithDefault")
   }
 
-  /// The graph's own results: tensors that no node reads, of nodes that neither assign, save nor train. Sorted as the file
-  /// has them; at most `limit`.
+  /// The graph's own results: tensors that nothing but training and saving reads, that depend on a placeholder where the
+  /// graph has any, that no training op feeds, and that every run computes. In the order of the file; at most `limit`.
   package func outputs(limit: Int = 16) throws(CheckpointError) -> [TensorName] {
-    var isRead = [Bool](repeating: false, count: body.nodes.count)
-    for node in body.nodes where !Graph.isBookkeeping(node) {
+    var readers = [[Int32]](repeating: [], count: body.nodes.count)
+    var isBookkeeping = [Bool](repeating: false, count: body.nodes.count)
+    for (i, node) in body.nodes.enumerated() {
+      isBookkeeping[i] = Graph.isBookkeeping(node)
       for input in node.inputs {
-        if case .output(let source, _)? = try? body.source(input) { isRead[source] = true }
+        if case .output(let source, _)? = try? body.source(input) { readers[source].append(Int32(i)) }
       }
     }
+    // What training feeds, what a placeholder feeds, and what lies on one branch of a condition or inside a loop.
+    func reached(from isStart: (Int) -> Bool, until isEnd: (Int) -> Bool = { _ in false }) -> [Bool] {
+      var isReached = body.nodes.indices.map(isStart)
+      var stack = isReached.indices.filter { isReached[$0] }
+      while let node = stack.popLast() {
+        for reader in readers[node] where !isReached[Int(reader)] && !isEnd(Int(reader)) {
+          isReached[Int(reader)] = true
+          stack.append(Int(reader))
+        }
+      }
+      return isReached
+    }
+    let isTainted = reached { isBookkeeping[$0] }
+    let isFed = reached { Graph.isPlaceholder(body.nodes[$0].op) }
+    let isConditional = reached {
+      body.nodes[$0].op == "Switch" || body.nodes[$0].op == "RefSwitch"
+    } until: {
+      body.nodes[$0].op == "Merge" || body.nodes[$0].op == "Exit"
+    }
+    let hasPlaceholders = isFed.contains(true)
     var list: [TensorName] = []
-    for (i, node) in body.nodes.enumerated() where !isRead[i] && !Graph.isBookkeeping(node) && Graph.hasResult(node) {
+    for (i, node) in body.nodes.enumerated() {
+      guard !isTainted[i], !isConditional[i], isFed[i] || !hasPlaceholders, Graph.hasResult(node),
+        readers[i].allSatisfy({ isBookkeeping[Int($0)] })
+      else { continue }
       list.append(TensorName(node.name + ":0"))
       if list.count == limit { break }
     }

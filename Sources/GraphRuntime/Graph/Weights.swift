@@ -5,12 +5,26 @@ import ProtoWire
 /// runs that follow. The checkpoint itself is never changed.
 package final class Weights: @unchecked Sendable {
   package let store: VariableStore
+  /// Variables that were cast to the dtype that the graph has, in the order in which they were read.
+  package private(set) var casts: [Cast] = []
   private let keys: VariableKeys
+  private let allowsCasts: Bool
   private var values: [String: Value] = [:]
 
-  /// - Parameter graph: the graph that reads them; its savers say which key belongs to which variable.
-  package init(_ store: VariableStore, for graph: Graph) {
+  /// A variable that has another dtype in the graph than in the checkpoint.
+  package struct Cast: Sendable {
+    package let variable: Name
+    package let from: DType
+    package let to: DType
+    package let loss: CastStorage.Loss
+  }
+
+  /// - Parameters:
+  ///   - graph: the graph that reads them; its savers say which key belongs to which variable.
+  ///   - allowsCasts: whether numbers of another dtype than the graph's are cast; `casts` tells of it.
+  package init(_ store: VariableStore, for graph: Graph, allowsCasts: Bool = false) {
     self.store = store
+    self.allowsCasts = allowsCasts
     keys = VariableKeys(graph, store)
   }
 
@@ -34,9 +48,10 @@ package final class Weights: @unchecked Sendable {
     _ found: VariableKeys.Found, _ spec: VariableSpec, _ budget: MemoryBudget
   ) throws(CheckpointError) -> Value {
     var tensor = found.variable.tensor
-    // Weights that were narrowed, or a float64 vector of a float32 network: the graph's dtype is what it computes in.
-    if let dtype = spec.dtype, dtype != tensor.dtype, dtype.isCastable, tensor.dtype.isCastable {
-      tensor = try tensor.cast(to: dtype)
+    if let dtype = spec.dtype, dtype != tensor.dtype, allowsCasts, dtype.isCastable, tensor.dtype.isCastable {
+      let cast = try CastStorage(tensor, to: dtype)
+      casts.append(Cast(variable: found.variable.name, from: tensor.dtype, to: dtype, loss: try cast.loss()))
+      tensor = try Tensor(dtype: dtype, shape: tensor.shape, storage: cast)
     }
     if let dtype = spec.dtype, dtype != tensor.dtype {
       throw CheckpointError(

@@ -1,8 +1,8 @@
 import CKernels
 import CheckpointCore
 
-/// An element type that arithmetic is done in: float32, float64, int32 and int64 by the C kernels, uint64 in Swift. Every
-/// other type is computed in a wider one of these (`NodeContext.arithmetic`).
+/// An element type that arithmetic is done in: float32, float64, int32 and int64 by the C kernels, uint64 in Swift.
+/// Every other type is computed in a wider one of these (`NodeContext.arithmetic`).
 protocol ArithmeticElement: NumericElement, CastTarget {
   /// `out = op(a, b)` as `ck_binary_*`; CK_UNSUPPORTED where the C library has no such kernel.
   static func binary(

@@ -1,11 +1,12 @@
 import CheckpointCore
 
 extension NodeContext {
-  /// The kernel for the dtype of an attribute: float32, float64, int32, int64 and uint64 as they are, float16 and bfloat16
-  /// computed as float32 and rounded, smaller whole numbers computed as int32 or int64 and cut off.
+  /// The kernel for the dtype of an attribute: float32, float64, int32, int64 and uint64 as they are, float16 and
+  /// bfloat16 computed as float32 and rounded, smaller whole numbers computed as int32 or int64 and cut off.
   /// - Parameters:
   ///   - outputs: how many of the first outputs have the dtype; nil is all.
-  ///   - saturating: what leaves the narrow type's range becomes its end instead of wrapping.
+  ///   - saturating: what leaves the narrow type's range becomes its end instead of wrapping; the largest finite
+  ///     float32 becomes the narrow float's.
   mutating func arithmetic(
     _ key: String, _ kernel: some ArithmeticKernel, outputs: Int? = nil, saturating: Bool = false,
     default fallback: DType? = nil
@@ -85,8 +86,8 @@ func widened(
 }
 
 extension Op {
-  /// An op that moves elements without looking at more than whether they are equal. Its kernel is written for dense tensors;
-  /// strings go through it as numbers: 0 is the empty string, equal strings have equal numbers.
+  /// An op that moves elements without looking at more than whether they are equal. Its kernel is written for dense
+  /// tensors; strings go through it as numbers: 0 is the empty string, equal strings have equal numbers.
   /// - Parameter outputs: how many of the first outputs have the input's dtype; nil is all.
   static func moving(_ name: String, outputs: Int? = nil, _ build: @escaping KernelBuilder) -> Op {
     Op(name) { (node) throws(CheckpointError) in

@@ -11,5 +11,7 @@ enum OpFamilies {
     NNOps.table,
     ImageOps.table,
     RandomOps.table,
+    SparseOps.table,
+    StringOps.table,
   ]
 }

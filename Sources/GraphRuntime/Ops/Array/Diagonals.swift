@@ -1,7 +1,7 @@
 import CheckpointCore
 
-/// Ops on diagonals of the matrices in a tensor's last two dimensions. The diagonals k.0...k.1 (0 is the main one, those
-/// above are positive) are stored as rows, the highest first, each at the row's left or right end.
+/// Ops on diagonals of the matrices in a tensor's last two dimensions. The diagonals k.0...k.1 (0 is the main one,
+/// those above are positive) are stored as rows, the highest first, each at the row's left or right end.
 enum Diagonals {
   /// Where the diagonals of a matrix lie.
   struct Band {
@@ -16,11 +16,14 @@ enum Diagonals {
 
     var count: Int { high - low + 1 }
 
-    init(_ low: Int, _ high: Int, rows: Int, columns: Int, align: String) throws(CheckpointError) {
+    /// - Parameter mayLeave: whether diagonals may lie outside the matrix.
+    init(
+      _ low: Int, _ high: Int, rows: Int, columns: Int, align: String, mayLeave: Bool = false
+    ) throws(CheckpointError) {
       // A matrix without rows or columns has the main diagonal, of no elements.
       let lowest = min(-rows + 1, 0)
       let highest = max(columns - 1, 0)
-      guard low <= high, low >= lowest, high <= highest else {
+      guard low <= high, mayLeave || low >= lowest && high <= highest else {
         throw CheckpointError(.corrupt, "the diagonals \(low)...\(high) lie outside a matrix of [\(rows), \(columns)]")
       }
       self.low = low
@@ -73,7 +76,7 @@ enum Diagonals {
           throw CheckpointError(.corrupt, "a matrix of [\(rows), \(columns)] does not fit diagonals of \(length)")
         }
       }
-      let band = try Band(low, high, rows: rows, columns: columns, align: align)
+      let band = try Band(low, high, rows: rows, columns: columns, align: align, mayLeave: true)
       let isMany = band.count > 1
       guard !isMany || x.rank >= 2 && x.dimensions[x.rank - 2] == band.count, band.longest == length else {
         throw CheckpointError(.corrupt, "the shape \(x.shape) does not fit the diagonals \(low)...\(high)")

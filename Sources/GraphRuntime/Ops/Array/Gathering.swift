@@ -1,8 +1,8 @@
 import CheckpointCore
 
-/// Gather: rows of input 0 at the indices of input 1. GatherV2: slices along the axis of input 2; attribute batch_dims, the
-/// number of leading dimensions that both have (negative: counted from the end of the indices). The indices' shape, without
-/// those, takes the axis's place. Attributes Tparams, Tindices, Taxis.
+/// Gather: rows of input 0 at the indices of input 1. GatherV2: slices along the axis of input 2; attribute batch_dims,
+/// the number of leading dimensions that both have (negative: counted from the end of the indices). The indices' shape,
+/// without those, takes the axis's place. Attributes Tparams, Tindices, Taxis.
 enum Gathering {
   static let gather: Kernel = { (context) throws(CheckpointError) in
     context.emit(try context.gathered(try context.tensor(0), try context.tensor(1), axis: 0, batchDimensions: 0))
@@ -16,8 +16,7 @@ enum Gathering {
       let axis = try normalized(axis: try context.int(2), rank: x.rank)
       let batchDimensions = batch < 0 ? batch + indices.rank : batch
       guard batchDimensions >= 0, batchDimensions <= min(axis, indices.rank) else {
-        throw CheckpointError(
-          .corrupt, "batch_dims is \(batch), for indices of shape \(indices.shape) and the axis \(axis)")
+        throw CheckpointError(.corrupt, "batch_dims is \(batch), the axis \(axis), the indices' shape \(indices.shape)")
       }
       context.emit(try context.gathered(x, indices, axis: axis, batchDimensions: batchDimensions))
     }

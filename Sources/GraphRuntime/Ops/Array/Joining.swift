@@ -119,8 +119,8 @@ enum Concat {
   }
 }
 
-/// Split: equal parts along the dimension of input 0. Attributes num_split, T. SplitV: parts of the sizes of input 1 along
-/// the dimension of input 2; one size may be -1, what is left. Attributes num_split, T, Tlen.
+/// Split: equal parts along the dimension of input 0. Attributes num_split, T. SplitV: parts of the sizes of input 1
+/// along the dimension of input 2; one size may be -1, what is left. Attributes num_split, T, Tlen.
 enum Split {
   static func build(_ node: inout NodeContext) throws(CheckpointError) -> Kernel {
     let count = try node.int("num_split")

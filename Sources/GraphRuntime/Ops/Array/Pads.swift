@@ -25,8 +25,8 @@ enum Pads {
     }
   }
 
-  /// MirrorPad: the added elements are those inside, seen in a mirror before or after the border (mode SYMMETRIC) or at it
-  /// (REFLECT). Attributes T, Tpaddings, mode.
+  /// MirrorPad: the added elements are those inside, seen in a mirror before or after the border (mode SYMMETRIC) or at
+  /// it (REFLECT). Attributes T, Tpaddings, mode.
   static func buildMirror(_ node: inout NodeContext) throws(CheckpointError) -> Kernel {
     // Elements between the border's own and the mirror.
     let skip = try node.choice("mode", ["REFLECT", "SYMMETRIC"]) == "REFLECT" ? 1 : 0
@@ -36,8 +36,7 @@ enum Pads {
       for (axis, pad) in paddings.enumerated() where pad.before > 0 || pad.after > 0 {
         let size = x.dimensions[axis]
         guard max(pad.before, pad.after) <= size - skip else {
-          throw CheckpointError(
-            .corrupt, "paddings of \(pad.before) and \(pad.after) exceed dimension \(axis) of \(x.shape)")
+          throw CheckpointError(.corrupt, "paddings of \(pad.before) and \(pad.after) exceed the dimension of \(size)")
         }
         var dimensions = x.dimensions
         dimensions[axis] = try padded(size, pad.before, pad.after)

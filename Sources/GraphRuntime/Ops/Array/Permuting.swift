@@ -35,8 +35,8 @@ enum Permuting {
     context.emit(try context.reversed(x, axes))
   }
 
-  /// ReverseSequence: of each slice along `batch_dim`, the first elements along `seq_dim` turned round, as many as input 1
-  /// says for the slice. Attributes T, Tlen, seq_dim, batch_dim.
+  /// ReverseSequence: of each slice along `batch_dim`, the first elements along `seq_dim` turned round, as many as
+  /// input 1 says for the slice. Attributes T, Tlen, seq_dim, batch_dim.
   static func buildReverseSequence(_ node: inout NodeContext) throws(CheckpointError) -> Kernel {
     let sequence = try node.int("seq_dim")
     let batch = try node.int("batch_dim", default: 0)
@@ -73,8 +73,8 @@ enum Permuting {
     }
   }
 
-  /// Roll: elements pushed along axes (input 2) by shifts (input 1), those beyond the end back to the beginning. Attributes
-  /// T, Tshift, Taxis.
+  /// Roll: elements pushed along axes (input 2) by shifts (input 1), those beyond the end back to the beginning.
+  /// Attributes T, Tshift, Taxis.
   static let roll: Kernel = { (context) throws(CheckpointError) in
     var x = try context.tensor(0)
     let shifts = try context.ints(1)

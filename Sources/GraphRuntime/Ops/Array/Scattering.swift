@@ -1,7 +1,7 @@
 import CheckpointCore
 
-/// ScatterNd: zeros of the shape of input 2, with the rows of input 1 added at the index vectors of input 0. Attributes T,
-/// Tindices.
+/// ScatterNd: zeros of the shape of input 2, with the rows of input 1 added at the index vectors of input 0. Attributes
+/// T, Tindices.
 struct ScatterNd: ArithmeticKernel {
   /// Truth values are added as numbers: true where any is.
   static func build(_ node: inout NodeContext) throws(CheckpointError) -> Kernel {

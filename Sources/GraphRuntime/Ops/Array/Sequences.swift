@@ -124,8 +124,8 @@ enum Where {
   }
 }
 
-/// LowerBound, UpperBound: for each number of input 1 the place in the rising row of input 0 before which it belongs: before
-/// equal ones or after them. Attributes T, out_type. [rows, n] and [rows, m] to [rows, m].
+/// LowerBound, UpperBound: for each number of input 1 the place in the rising row of input 0 before which it belongs:
+/// before equal ones or after them. Attributes T, out_type. [rows, n] and [rows, m] to [rows, m].
 struct SortedSearch: ArithmeticKernel {
   let isUpper: Bool
 

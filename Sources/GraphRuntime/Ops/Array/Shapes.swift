@@ -130,7 +130,8 @@ enum Shapes {
     context.emit(y)
   }
 
-  /// Empty: zeros (TensorFlow leaves them undefined unless init is true) of the shape of input 0. Attributes dtype, init.
+  /// Empty: zeros (TensorFlow leaves them undefined unless init is true) of the shape of input 0. Attributes dtype,
+  /// init.
   static func buildEmpty(_ node: inout NodeContext) throws(CheckpointError) -> Kernel {
     let dtype = try node.dtype("dtype")
     return { (context) throws(CheckpointError) in

@@ -2,8 +2,8 @@ import CheckpointCore
 
 /// Ops that trade places between the image and the batch or the channels.
 enum SpaceBlocks {
-  /// SpaceToBatchND: inputs x, block shape [m], paddings [m, 2]. Each block of the padded dimensions 1...m is dealt out to as
-  /// many images. Attributes T, Tblock_shape, Tpaddings.
+  /// SpaceToBatchND: inputs x, block shape [m], paddings [m, 2]. Each block of the padded dimensions 1...m is dealt out
+  /// to as many images. Attributes T, Tblock_shape, Tpaddings.
   static let spaceToBatchND: Kernel = { (context) throws(CheckpointError) in
     let block = try context.ints(1)
     context.emit(try context.spaceToBatch(try context.tensor(0), block, try context.paddings(2, rank: block.count)))

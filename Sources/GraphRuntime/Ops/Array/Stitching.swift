@@ -1,7 +1,7 @@
 import CheckpointCore
 
-/// DynamicPartition: the rows of input 0 dealt out to `num_partitions` outputs by the numbers of input 1, whose shape is
-/// the beginning of that of input 0. Attributes num_partitions, T.
+/// DynamicPartition: the rows of input 0 dealt out to `num_partitions` outputs by the numbers of input 1, whose shape
+/// is the beginning of that of input 0. Attributes num_partitions, T.
 enum DynamicPartition {
   static func build(_ node: inout NodeContext) throws(CheckpointError) -> Kernel {
     let count = try node.int("num_partitions")
@@ -32,8 +32,9 @@ enum DynamicPartition {
   }
 }
 
-/// DynamicStitch, ParallelDynamicStitch: rows of the data (inputs N...) put where the indices (inputs 0..<N) say; of several
-/// for one place the last stays, a place without one is zero. Attributes N, T. The first dimension is the largest index + 1.
+/// DynamicStitch, ParallelDynamicStitch: rows of the data (inputs N...) put where the indices (inputs 0..<N) say; of
+/// several for one place the last stays, a place without one is zero. Attributes N, T. The first dimension is the
+/// largest index + 1.
 enum DynamicStitch {
   static func build(_ node: inout NodeContext) throws(CheckpointError) -> Kernel {
     let count = try node.int("N")

@@ -1,8 +1,8 @@
 import CheckpointCore
 
 /// StridedSlice: `x[begin:end:stride, ...]`. Attributes T, Index; begin_mask and end_mask (bits: that end is open),
-/// ellipsis_mask (all dimensions that the others leave), new_axis_mask (a dimension of 1), shrink_axis_mask (one element,
-/// whose dimension goes). Indices are clamped, except those that shrink.
+/// ellipsis_mask (all dimensions that the others leave), new_axis_mask (a dimension of 1), shrink_axis_mask (one
+/// element, whose dimension goes). Indices are clamped, except those that shrink.
 struct StridedSlice {
   private let beginMask: Int
   private let endMask: Int
@@ -58,8 +58,7 @@ struct StridedSlice {
   func box(_ dimensions: [Int], _ begin: [Int], _ end: [Int], _ strides: [Int]) throws(CheckpointError) -> Box {
     let count = begin.count
     guard end.count == count, strides.count == count, count < 32 else {
-      throw CheckpointError(
-        .corrupt, "\(begin.count) begins, \(end.count) ends and \(strides.count) strides do not fit")
+      throw CheckpointError(.corrupt, "\(count) begins, \(end.count) ends and \(strides.count) strides do not fit")
     }
     func bit(_ mask: Int, _ i: Int) -> Bool { mask >> i & 1 != 0 }
     // Without an ellipsis there is one at the end.
@@ -137,8 +136,7 @@ enum Slice {
       }
       if size[i] == -1 { size[i] = all - begin[i] }
       guard size[i] >= 0, size[i] <= all - begin[i] else {
-        throw CheckpointError(
-          .corrupt, "\(size[i]) elements from \(begin[i]) on lie outside dimension \(i) of \(x.shape)")
+        throw CheckpointError(.corrupt, "elements \(begin[i])+\(size[i]) lie outside dimension \(i) of \(x.shape)")
       }
     }
     let shape = try Shape(size)

@@ -1,8 +1,8 @@
 import CheckpointCore
 
-/// Unique, UniqueWithCounts: the different numbers of a vector in the order of their first place, for each element which of
-/// them it is, and how often each is there. V2: the slices along the axis of input 1 (none: of a vector). Attributes T,
-/// Taxis, out_idx.
+/// Unique, UniqueWithCounts: the different numbers of a vector in the order of their first place, for each element
+/// which of them it is, and how often each is there. V2: the slices along the axis of input 1 (none: of a vector).
+/// Attributes T, Taxis, out_idx.
 enum Unique {
   static func build(_ node: inout NodeContext, hasAxis: Bool, hasCounts: Bool) throws(CheckpointError) -> Kernel {
     let output = try node.dtype("out_idx", default: .int32)

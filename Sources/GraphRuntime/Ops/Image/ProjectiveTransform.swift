@@ -89,7 +89,7 @@ enum ProjectiveTransform: NumericKernel {
         p += length * ((-p / last).rounded(.towardZero) + 1)
       } else if p > last {
         if size <= 1 { return 0 }
-        p -= length * (p / length).rounded(.towardZero)
+        p -= length * (p / last).rounded(.towardZero)
       }
     default: break
     }

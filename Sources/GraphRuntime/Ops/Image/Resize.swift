@@ -252,7 +252,7 @@ enum ResizeArea {
       let xs = (0..<columns.output).map { Cells(columns, $0) }
       let channels = output.dimensions[3]
       let (height, width) = (rows.input, columns.input)
-      let scale = 1 / (rows.scale * columns.scale)
+      let scale = 1 / ((rows.scale == 0 ? 1 : rows.scale) * (columns.scale == 0 ? 1 : columns.scale))
       context.workers.forEach(output.dimensions[0] * rows.output) { row in
         let from = x.elements(Float.self)
         // SAFETY: every row of the output is written by one call alone.
@@ -266,10 +266,10 @@ enum ResizeArea {
               for (i, yWeight) in zip(line.first..., line.weights) {
                 let start = (image + rows.bounded(i)) * width
                 for (j, xWeight) in zip(column.first..., column.weights) {
-                  sum += from[(start + columns.bounded(j)) * channels + c] * yWeight * xWeight * scale
+                  sum += from[(start + columns.bounded(j)) * channels + c] * yWeight * xWeight
                 }
               }
-              unsafe to[o] = sum
+              unsafe to[o] = sum * scale
               o += 1
             }
           }
@@ -285,6 +285,11 @@ enum ResizeArea {
     let weights: [Float]
 
     init(_ scale: ResizeScale, _ i: Int) {
+      if scale.scale == 0 {
+        // One pixel, its corners aligned with those of many.
+        (first, weights) = (0, [1])
+        return
+      }
       let begin = Float(i) * scale.scale
       let end = Float(i + 1) * scale.scale
       first = Int(begin.rounded(.down))

@@ -16,8 +16,8 @@ struct Comparison: ArithmeticKernel {
   }
 }
 
-/// Equal, NotEqual: also of truth values, complex numbers and strings. Attributes T, incompatible_shape_error: where it is
-/// false, shapes that cannot be broadcast give a single truth value instead of an error.
+/// Equal, NotEqual: also of truth values, complex numbers and strings. Attributes T, incompatible_shape_error: where it
+/// is false, shapes that cannot be broadcast give a single truth value instead of an error.
 enum Equality {
   static func build(_ node: inout NodeContext, isEqual: Bool) throws(CheckpointError) -> Kernel {
     let isStrict = try node.bool("incompatible_shape_error", default: true)

@@ -1,8 +1,8 @@
 import CKernels
 import CheckpointCore
 
-/// ArgMax, ArgMin: the index of the first largest (smallest) element along the axis of input 1, a single number. NaN never
-/// wins. Attributes T, Tidx, output_type (int32, int64, int16, uint16). The axis goes from the shape.
+/// ArgMax, ArgMin: the index of the first largest (smallest) element along the axis of input 1, a single number. NaN
+/// never wins. Attributes T, Tidx, output_type (int32, int64, int16, uint16). The axis goes from the shape.
 enum ArgExtreme {
   static func op(_ name: String, smallest: Bool) -> Op {
     Op(name) { (node) throws(CheckpointError) in

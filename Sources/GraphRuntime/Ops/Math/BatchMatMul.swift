@@ -1,7 +1,7 @@
 import CheckpointCore
 
-/// BatchMatMul, V2, V3: [..., m, k] · [..., k, n] = [..., m, n]. Attributes T (V3: Ta, Tb, Tout), adj_x, adj_y. The leading
-/// dimensions broadcast (BatchMatMul: are equal).
+/// BatchMatMul, V2, V3: [..., m, k] · [..., k, n] = [..., m, n]. Attributes T (V3: Ta, Tb, Tout), adj_x, adj_y. The
+/// leading dimensions broadcast (BatchMatMul: are equal).
 struct BatchMatMul: ArithmeticKernel {
   /// V3: Ta, Tb and Tout may differ; whole numbers are multiplied as Tout, floats as float32 or wider.
   static func buildV3(_ node: inout NodeContext) throws(CheckpointError) -> Kernel {

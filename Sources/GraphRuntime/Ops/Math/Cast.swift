@@ -2,9 +2,9 @@ import CheckpointCore
 
 /// Cast: each element in another dtype, as TensorFlow does on x86. Attributes SrcT, DstT, Truncate. No shape rule.
 ///
-/// Floats become whole numbers toward zero; what does not fit int32 or int64 is their least value, and smaller types are cut
-/// off from int32. Whole numbers are cut off. Everything but zero is true. Complex numbers lose their imaginary part.
-/// Truncate cuts a float's mantissa to that of the narrower float instead of rounding it.
+/// Floats become whole numbers toward zero; what does not fit int32 or int64 is their least value, and smaller types
+/// are cut off from int32. Whole numbers are cut off. Everything but zero is true. Complex numbers lose their imaginary
+/// part. Truncate cuts a float's mantissa to that of the narrower float instead of rounding it.
 enum Cast {
   static func build(_ node: inout NodeContext) throws(CheckpointError) -> Kernel {
     let source = try node.dtype("SrcT")
@@ -181,7 +181,7 @@ extension KernelContext {
   func cast(_ x: DenseTensor, to dtype: DType, saturating: Bool = false) throws(CheckpointError) -> DenseTensor {
     if x.dtype == dtype { return x }
     let y = try allocate(dtype, x.shape)
-    if saturating, x.dtype == .int32 || x.dtype == .int64 {
+    if saturating {
       saturate(x, y)
       return y
     }
@@ -252,7 +252,26 @@ extension KernelContext {
     }
   }
 
+  /// int32, int64 or float32 to something narrower.
   private func saturate(_ x: DenseTensor, _ y: DenseTensor) {
+    if x.dtype == .float32 {
+      let from = x.elements(Float.self)
+      func narrow<T: Element>(_: T.Type, _ largest: T, _ smallest: T, _ convert: (Float) -> T) {
+        var to = y.mutableElements(T.self)
+        for i in from.indices {
+          let value = from[i]
+          to[i] = value.magnitude == Float.greatestFiniteMagnitude ? (value > 0 ? largest : smallest) : convert(value)
+        }
+      }
+      if y.dtype == .float16 {
+        let largest = Float16.greatestFiniteMagnitude
+        narrow(Float16.self, largest, -largest) { Float16($0) }
+      } else {
+        let largest = Float(bitPattern: 0x7f7f_0000)
+        narrow(BFloat16.self, BFloat16(largest), BFloat16(-largest)) { BFloat16($0) }
+      }
+      return
+    }
     let values = x.dtype == .int32 ? x.map(Int32.self) { Int($0) } : x.map(Int64.self) { Int($0) }
     func clamp<T: IntegerElement>(_: T.Type) {
       var to = y.mutableElements(T.self)

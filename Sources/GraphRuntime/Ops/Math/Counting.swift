@@ -1,8 +1,8 @@
 import CheckpointCore
 
-/// Bincount: how often each number below `size` (input 1) is in input 0, or the sum of its weights (input 2, may be empty).
-/// Larger numbers do not count. Attribute T, of the weights and the result. DenseBincount: the same of each row of a matrix;
-/// attributes Tidx, binary_output (whether, instead of how often).
+/// Bincount: how often each number below `size` (input 1) is in input 0, or the sum of its weights (input 2, may be
+/// empty). Larger numbers do not count. Attribute T, of the weights and the result. DenseBincount: the same of each row
+/// of a matrix; attributes Tidx, binary_output (whether, instead of how often).
 struct Bincount: ArithmeticKernel {
   let isDense: Bool
 
@@ -16,7 +16,7 @@ struct Bincount: ArithmeticKernel {
       let weights = try context.tensor(2, T.dtype)
       guard size >= 0, weights.elementCount == 0 || weights.elementCount == numbers.count else {
         throw CheckpointError(
-          .corrupt, "\(numbers.count) numbers do not fit \(weights.elementCount) weights or size \(size)")
+          .corrupt, "\(numbers.count) numbers, \(weights.elementCount) weights, size \(size): no fit")
       }
       guard !isDense || shape.rank <= 2 else {
         throw CheckpointError(.corrupt, "the numbers have the shape \(shape), not that of a vector or matrix")
@@ -67,8 +67,8 @@ struct Bucketize: ArithmeticKernel {
   }
 }
 
-/// HistogramFixedWidth: how many numbers lie in each of `nbins` (input 2) equal parts of the range (input 1: two numbers);
-/// those outside count in the first or last. Attributes T, dtype (int32, int64).
+/// HistogramFixedWidth: how many numbers lie in each of `nbins` (input 2) equal parts of the range (input 1: two
+/// numbers); those outside count in the first or last. Attributes T, dtype (int32, int64).
 struct HistogramFixedWidth: ArithmeticKernel {
   func kernel<T: ArithmeticElement>(_: T.Type, _ node: inout NodeContext) throws(CheckpointError) -> Kernel {
     let output = try node.dtype("dtype", default: .int32)

@@ -2,8 +2,8 @@ import CKernels
 import CheckpointCore
 
 /// Einsum: a sum of products named by the dimensions' labels. Attributes T, N, equation (`ab,bc->ac`; `...` stands for
-/// dimensions that broadcast; a label twice in one operand takes its diagonal, twice in the result puts it there). One or
-/// two operands.
+/// dimensions that broadcast; a label twice in one operand takes its diagonal, twice in the result puts it there). One
+/// or two operands.
 struct Einsum: ArithmeticKernel {
   /// A dimension: a letter, or the n-th of the ellipsis counted from its last.
   enum Label: Hashable {

@@ -1,8 +1,8 @@
 import CKernels
 import CheckpointCore
 
-/// MatMul: [m, k] · [k, n] = [m, n]. Attributes T, transpose_a, transpose_b. No broadcasting. A constant right-hand side is
-/// packed once.
+/// MatMul: [m, k] · [k, n] = [m, n]. Attributes T, transpose_a, transpose_b. No broadcasting. A constant right-hand
+/// side is packed once.
 struct MatMul: ArithmeticKernel {
   func kernel<T: ArithmeticElement>(_: T.Type, _ node: inout NodeContext) throws(CheckpointError) -> Kernel {
     let transposeA = try node.bool("transpose_a", default: false)

@@ -77,7 +77,7 @@ enum MathOps {
     .realFunction("Erfinv", SpecialFunctions.erfinv),
     .realFunction("Ndtri", SpecialFunctions.ndtri),
     .realUnary("Lgamma", CK_UNARY_LGAMMA),
-    .realUnary("Digamma", CK_UNARY_DIGAMMA),
+    .realFunction("Digamma", SpecialFunctions.digamma),
     .realUnary("Floor", CK_UNARY_FLOOR),
     .realUnary("Ceil", CK_UNARY_CEIL),
     .realUnary("Rint", CK_UNARY_RINT),

@@ -1,8 +1,8 @@
 import CheckpointCore
 
 extension KernelContext {
-  /// Emits `body(a, b)` of inputs 0 and 1 element by element, broadcast, as elements of `R`. Equal shapes and single numbers
-  /// are walked straight through.
+  /// Emits `body(a, b)` of inputs 0 and 1 element by element, broadcast, as elements of `R`. Equal shapes and single
+  /// numbers are walked straight through.
   mutating func emitPairs<A: Element, R: Element>(
     _: A.Type, into _: R.Type, as dtype: DType? = nil, _ body: (A, A) -> R
   ) throws(CheckpointError) {

@@ -28,8 +28,8 @@ struct SortedSegments: ArithmeticKernel {
 }
 
 /// UnsortedSegmentSum, Prod, Max, Min: the same for numbers in any order, as many segments as input 2 says; rows with a
-/// negative number are left out. Segments without rows give 0, 1, the lowest and the highest finite value. Input 1 may have
-/// several dimensions, which the result's first one replaces.
+/// negative number are left out. Segments without rows give 0, 1, the lowest and the highest finite value. Input 1 may
+/// have several dimensions, which the result's first one replaces.
 struct UnsortedSegments: ArithmeticKernel {
   let operation: SegmentOperation
 
@@ -60,8 +60,8 @@ struct UnsortedSegments: ArithmeticKernel {
   }
 }
 
-/// SparseSegmentSum, Mean, SqrtN: rows of input 0 chosen by input 1, in the segments of input 2; with `WithNumSegments` as
-/// many segments as input 3 says. Attributes T, Tidx.
+/// SparseSegmentSum, Mean, SqrtN: rows of input 0 chosen by input 1, in the segments of input 2; with `WithNumSegments`
+/// as many segments as input 3 says. Attributes T, Tidx.
 struct SparseSegments: ArithmeticKernel {
   let operation: SegmentOperation
   let hasCount: Bool
@@ -87,7 +87,7 @@ struct SparseSegments: ArithmeticKernel {
       guard count >= least else {
         throw CheckpointError(.corrupt, "the segment number \(least - 1) lies outside 0..<\(count)")
       }
-      context.emit(try context.segments(x, rows: rows, numbers, count, operation, empty: 0))
+      context.emit(try context.segments(x, rows: rows, numbers, count, operation, empty: 0 as T))
     }
   }
 }

@@ -6,7 +6,8 @@
 
 /// Functions of one or two doubles that the C library does not have.
 enum SpecialFunctions {
-  /// Where the normal distribution reaches 0.5 + q: Wichura, "The percentage points of the normal distribution" (AS 241).
+  /// Where the normal distribution reaches 0.5 + q: Wichura, "The percentage points of the normal distribution" (AS
+  /// 241).
   private static func normalQuantile(offset q: Double, lower p: Double, upper: Double) -> Double {
     if abs(q) <= 0.425 {
       let r = 0.180625 - q * q
@@ -51,10 +52,27 @@ enum SpecialFunctions {
     normalQuantile(offset: x / 2, lower: (1 + x) / 2, upper: (1 - x) / 2) * 0.5.squareRoot()
   }
 
+  /// The logarithmic derivative of the gamma function; NaN at 0, -1, -2, ...
+  static func digamma(_ x: Double) -> Double {
+    if x <= 0 {
+      if x == x.rounded(.down) { return .nan }
+      return digamma(1 - x) - .pi / tan(.pi * x)
+    }
+    if x.isInfinite { return x }
+    var (x, shift) = (x, 0.0)
+    while x < 10 {
+      shift -= 1 / x
+      x += 1
+    }
+    let s = 1 / (x * x)
+    let tail = s * (1 / 12.0 - s * (1 / 120.0 - s * (1 / 252.0 - s * (1 / 240.0 - s * (1 / 132.0 - s * 691 / 32760)))))
+    return shift + log(x) - 0.5 / x - tail
+  }
+
   static func xlog1py(_ x: Double, _ y: Double) -> Double { x == 0 ? 0 : x * log1p(y) }
 
-  /// The lower incomplete gamma function of a at x over gamma(a): by its series below a + 1, else by the continued fraction
-  /// of the upper one.
+  /// The lower incomplete gamma function of a at x over gamma(a): by its series below a + 1, else by the continued
+  /// fraction of the upper one.
   static func igamma(_ a: Double, _ x: Double) -> Double {
     guard a > 0, x >= 0, !a.isNaN, !x.isNaN else { return .nan }
     if x == 0 { return 0 }

@@ -1,7 +1,8 @@
 import CheckpointCore
 
-/// TopK, TopKV2: the k largest elements of each row, from the largest down, ties by their lower index; and their indices.
-/// TopK has k as an attribute, TopKV2 as input 1. Attributes T, sorted, index_type. The last dimension becomes k.
+/// TopK, TopKV2: the k largest elements of each row, from the largest down, ties by their lower index; and their
+/// indices. TopK has k as an attribute, TopKV2 as input 1. Attributes T, sorted, index_type. The last dimension becomes
+/// k.
 struct TopK: ArithmeticKernel {
   let hasInput: Bool
 
@@ -78,8 +79,8 @@ private func smallest(_ k: Int, of count: Int32, _ precedes: (Int32, Int32) -> B
   return heap.sorted(by: precedes)
 }
 
-/// NthElement: of each row, the element that has input 1 others before it in rising order. Attributes T, reverse (falling
-/// order). The last dimension goes.
+/// NthElement: of each row, the element that has input 1 others before it in rising order. Attributes T, reverse
+/// (falling order). The last dimension goes.
 struct NthElement: ArithmeticKernel {
   func kernel<T: ArithmeticElement>(_: T.Type, _ node: inout NodeContext) throws(CheckpointError) -> Kernel {
     let reverse = try node.bool("reverse", default: false)
@@ -103,8 +104,8 @@ struct NthElement: ArithmeticKernel {
   }
 }
 
-/// InTopK, InTopKV2: whether each row's target is among its k largest predictions (ties are all in; a target or a row that
-/// is out of range or not finite is not). k is an attribute, or input 2.
+/// InTopK, InTopKV2: whether each row's target is among its k largest predictions (ties are all in; a target or a row
+/// that is out of range or not finite is not). k is an attribute, or input 2.
 enum InTopK {
   static func build(_ node: inout NodeContext) throws(CheckpointError) -> Kernel {
     let fixed = try node.attribute("k") == nil ? nil : node.int("k")

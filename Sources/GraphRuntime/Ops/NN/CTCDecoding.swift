@@ -186,7 +186,11 @@ private struct CTCBeam<T: RealElement> {
         if let known, entries[known].isActive { continue }
         let previous = label == entry.label ? entry.old.blank : entry.old.total
         let probability = logits[label] - norm + previous
-        guard isCandidate(probability) else { continue }
+        guard isCandidate(probability) else {
+          // It may be a branch itself, not grown yet: as in TensorFlow it then does not grow any more.
+          if let known { entries[known].old = Probability() }
+          continue
+        }
         let child = known ?? entries.count
         if known == nil {
           entries.append(Entry(parent: i, label: label))

@@ -1,7 +1,8 @@
 import CheckpointCore
 
 /// RandomGamma: shape, alpha; output shape + alpha's shape: a gamma variate (beta 1) of every alpha for every place of shape.
-/// Attributes T, seed, seed2. Each number has its own 256 draws (Marsaglia and Tsang).
+/// Attributes T, seed, seed2. Each number has its own 256 draws, computed in
+/// float64 (Marsaglia and Tsang).
 enum RandomGamma: RealKernel {
   static func kernel<T: RealElement>(_: T.Type, _ node: inout NodeContext) throws(CheckpointError) -> Kernel {
     let (seed, seed2) = try node.seeds()
@@ -17,59 +18,49 @@ enum RandomGamma: RealKernel {
         for i in 0..<count {
           var generator = base
           generator.skip(UInt64(256 &* (a * count + i)))
-          to[i * alpha.count + a] = sample(alpha[a], &generator)
+          to[i * alpha.count + a] = T(sample(Double(alpha[a]), &generator))
         }
       }
       context.emit(y)
     }
   }
 
-  private static func sample<T: RealElement>(_ alpha: T, _ generator: inout Philox) -> T {
+  private static func sample(_ alpha: Double, _ generator: inout Philox) -> Double {
     guard alpha.isFinite, alpha > 0 else { return .nan }
     let isSmall = alpha < 1
-    let d = alpha + (isSmall ? T(2) / 3 : T(-1) / 3)
-    let c = (T(1) / 3) / d.squareRoot()
-    var normals: [T] = []
-    var uniforms: [T] = []
+    let d = alpha + (isSmall ? 2.0 / 3 : -1.0 / 3)
+    let c = (1.0 / 3) / d.squareRoot()
+    var normals: [Double] = []
+    var uniforms = Uniforms()
     while true {
-      if normals.isEmpty { normals = T.normals(&generator) }
+      if normals.isEmpty {
+        let (a, b) = Philox.normal(generator.next())
+        normals = [a, b]
+      }
       let x = normals.removeLast()
       var v = 1 + c * x
       if v <= 0 { continue }
       v = v * v * v
-      if uniforms.isEmpty { uniforms = T.uniforms(&generator) }
-      let u = uniforms.removeLast()
-      guard u < 1 - T(0.0331) * (x * x) * (x * x) || T.log(u) < T(0.5) * x * x + d * (1 - v + T.log(v)) else {
+      let u = uniforms.next(&generator)
+      guard u < 1 - 0.0331 * (x * x) * (x * x) || logarithm(u) < 0.5 * x * x + d * (1 - v + logarithm(v)) else {
         continue
       }
       let result = d * v
-      if !isSmall { return result }
-      if uniforms.isEmpty { uniforms = T.uniforms(&generator) }
-      return result * T.pow(uniforms.removeLast(), 1 / alpha)
+      return isSmall ? result * Double.pow(uniforms.next(&generator), 1 / alpha) : result
     }
   }
 }
 
-extension RealElement {
-  /// All numbers of one draw.
-  fileprivate static func normals(_ generator: inout Philox) -> [Self] {
-    let bits = generator.next()
-    if Self.self is Double.Type {
-      let (a, b) = Philox.normal(bits)
-      return [Self(a), Self(b)]
-    }
-    let (a, b, c, d) = Float.normal(bits)
-    return [Self(a), Self(b), Self(c), Self(d)]
-  }
+/// Doubles in 0..<1, the second of each draw first.
+private struct Uniforms {
+  private var numbers: [Double] = []
 
-  fileprivate static func uniforms(_ generator: inout Philox) -> [Self] {
-    let bits = generator.next()
-    if Self.self is Double.Type {
-      let (a, b, _, _) = Double.uniform(bits)
-      return [Self(a), Self(b)]
+  mutating func next(_ generator: inout Philox) -> Double {
+    if numbers.isEmpty {
+      let (a, b, _, _) = Double.uniform(generator.next())
+      numbers = [a, b]
     }
-    let (a, b, c, d) = Float.uniform(bits)
-    return [Self(a), Self(b), Self(c), Self(d)]
+    return numbers.removeLast()
   }
 }
 
@@ -141,7 +132,6 @@ enum RandomPoisson {
       case .int32, .int64: list = try context.ints(1).map { Double($0) }
       default: list = try context.floats(1).map(Float.self) { Double($0) }
       }
-      let isFloat = rates.dtype == .float32 || rates.dtype == .float16
       let shape = try Shape(samples.dimensions + rates.dimensions)
       let room = try context.allocate(.float64, shape)
       let base = try context.reserve(shape.elementCount, seed, seed2)
@@ -150,8 +140,7 @@ enum RandomPoisson {
         for i in 0..<samples.elementCount {
           var generator = base
           generator.skip(UInt64(256 &* (r * samples.elementCount + i)))
-          to[i * list.count + r] =
-            isFloat ? Double(sample(Float(rate), &generator)) : sample(rate, &generator)
+          to[i * list.count + r] = sample(rate, &generator)
         }
       }
       switch output {
@@ -165,37 +154,33 @@ enum RandomPoisson {
     }
   }
 
-  private static func sample<T: RealElement>(_ rate: T, _ generator: inout Philox) -> T {
+  private static func sample(_ rate: Double, _ generator: inout Philox) -> Double {
     guard rate.isFinite, rate >= 0 else { return .nan }
     if rate == 0 { return 0 }
-    var uniforms: [T] = []
-    func uniform() -> T {
-      if uniforms.isEmpty { uniforms = T.uniforms(&generator) }
-      return uniforms.removeLast()
-    }
+    var uniforms = Uniforms()
     if rate < 10 {
-      let end = T.exp(-rate)
-      var product: T = 1
-      var x: T = 0
+      let end = Double.exp(-rate)
+      var product = 1.0
+      var x = 0.0
       while true {
-        product *= uniform()
+        product *= uniforms.next(&generator)
         if product <= end { return x }
         x += 1
       }
     }
-    let logRate = T.log(rate)
-    let b = T(0.931) + T(2.53) * rate.squareRoot()
-    let a = T(-0.059) + T(0.02483) * b
-    let inverseAlpha = T(1.1239) + T(1.1328) / (b - T(3.4))
+    let logRate = logarithm(rate)
+    let b = 0.931 + 2.53 * rate.squareRoot()
+    let a = -0.059 + 0.02483 * b
+    let inverseAlpha = 1.1239 + 1.1328 / (b - 3.4)
     while true {
-      let u = uniform() - T(0.5)
-      let v = uniform()
-      let us = T(0.5) - abs(u)
-      let k = ((2 * a / us + b) * u + rate + T(0.43)).rounded(.down)
-      if us >= T(0.07), v <= T(0.9277) - T(3.6224) / (b - 2) { return k }
-      if k < 0 || us < T(0.013) && v > us { continue }
-      let s = T.log(v * inverseAlpha / (a / (us * us) + b))
-      if s <= -rate + k * logRate - T(logGamma(Double(k + 1))) { return k }
+      let u = uniforms.next(&generator) - 0.5
+      let v = uniforms.next(&generator)
+      let us = 0.5 - abs(u)
+      let k = ((2 * a / us + b) * u + rate + 0.43).rounded(.down)
+      if us >= 0.07, v <= 0.9277 - 3.6224 / (b - 2) { return k }
+      if k < 0 || us < 0.013 && v > us { continue }
+      let s = logarithm(v * inverseAlpha / (a / (us * us) + b))
+      if s <= -rate + k * logRate - logGamma(k + 1) { return k }
     }
   }
 }
