@@ -60,7 +60,7 @@ struct RunCommand: ParsableCommand {
     }
     if let store { Report.warn(store) }
     let runner = try GraphRunner(graph, threads: jobs ?? Machine.cores)
-    let results = try runner.evaluate(request, store)
+    let results = try runner.evaluate(request, store, note: { Console.say("note: \($0)") })
     for (i, target) in targets.enumerated() {
       if let path = target.file { try RunCommand.write(results[i], to: path) }
     }
