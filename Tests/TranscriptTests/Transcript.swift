@@ -73,11 +73,12 @@ struct Shell {
   /// Where the built program lies.
   let binaries: String
 
-  /// The lines that a command prints, with its status.
-  func run(_ command: String) throws -> [String] {
+  /// Runs commands one after the other in one shell, so that what one sets the next can use.
+  /// - Returns: for each the lines that it prints, with its status.
+  func run(_ commands: [String]) throws -> [[String]] {
     let process = Process()
     process.executableURL = URL(fileURLWithPath: "/bin/sh")
-    process.arguments = ["-c", command]
+    process.arguments = ["-c", commands.map { "\($0)\nprintf '\\036%d\\036' $?\n" }.joined()]
     process.currentDirectoryURL = URL(fileURLWithPath: folder)
     var environment = ProcessInfo.processInfo.environment
     environment["PATH"] = binaries + ":" + (environment["PATH"] ?? "/usr/bin:/bin")
@@ -91,15 +92,17 @@ struct Shell {
     try process.run()
     let data = try pipe.fileHandleForReading.readToEnd() ?? Data()
     process.waitUntilExit()
-    let text = String(decoding: data, as: UTF8.self)
-    var lines = text.split(separator: "\n", omittingEmptySubsequences: false).map(String.init)
-    if lines.last == "" { lines.removeLast() }
-    if process.terminationReason == .uncaughtSignal {
-      lines.append("[signal \(process.terminationStatus)]")
-    } else if process.terminationStatus != 0 {
-      lines.append("[exit \(process.terminationStatus)]")
+    // Output, status, output, status, …
+    let parts = String(decoding: data, as: UTF8.self)
+      .split(separator: "\u{1e}", omittingEmptySubsequences: false).map(String.init)
+    return commands.indices.map { i in
+      guard 2 * i + 1 < parts.count else { return ["[the shell ended before]"] }
+      var lines = parts[2 * i].split(separator: "\n", omittingEmptySubsequences: false).map(String.init)
+      if lines.last == "" { lines.removeLast() }
+      // A shell gives a signal as 128 and its number; no status of the contract but 130 is that high.
+      let status = parts[2 * i + 1]
+      return status == "0" ? lines : lines + ["[exit \(status)]"]
     }
-    return lines
   }
 
   /// The folder of the built program: beside the bundle of the tests.

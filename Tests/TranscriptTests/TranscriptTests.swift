@@ -3,8 +3,8 @@ import Foundation
 import TestKit
 import Testing
 
-/// Runs `Tests/Transcripts/*.md` and `README.md` against the built program. All `console` blocks of one file run in one fresh
-/// folder that holds a copy of `Conformance/Cases`. RECORD_TRANSCRIPTS=1 writes what is printed into the files instead of
+/// Runs `Tests/Transcripts/*.md` and `README.md` against the built program. All `console` blocks of one file run in one shell,
+/// in a fresh folder that holds a copy of `Conformance`. RECORD_TRANSCRIPTS=1 writes what is printed into the files instead of
 /// comparing, RECORD_TRANSCRIPTS=layout only into those with `layout` in their name.
 @Suite struct TranscriptTests {
   private static let root = splitPath(splitPath(splitPath(#filePath).folder).folder).folder
@@ -19,17 +19,12 @@ import Testing
     let transcript = try Transcript(joinPath(Self.root, file))
     let binaries = try #require(Shell.binaries(), "ckpt-convert is not beside the tests; build it first")
     let folder = try TemporaryFolder()
-    try FileManager.default.createDirectory(atPath: folder("Conformance"), withIntermediateDirectories: true)
-    try FileManager.default.copyItem(
-      atPath: joinPath(Self.root, "Conformance/Cases"), toPath: folder("Conformance/Cases"))
+    try FileManager.default.copyItem(atPath: joinPath(Self.root, "Conformance"), toPath: folder("Conformance"))
     let shell = Shell(folder: folder.path, binaries: binaries)
     let record = ProcessInfo.processInfo.environment["RECORD_TRANSCRIPTS"]
     let isRecording = record == "1" || record.map { !$0.isEmpty && file.contains($0) } == true
-    var outputs: [[String]] = []
-    for step in transcript.steps {
-      let found = try shell.run(step.command)
-      outputs.append(found)
-      guard !isRecording else { continue }
+    let outputs = try shell.run(transcript.steps.map(\.command))
+    for (step, found) in zip(transcript.steps, outputs) where !isRecording {
       let expected = transcript.lines[step.output]
       #expect(
         Transcript.matches(found[...], expected),
