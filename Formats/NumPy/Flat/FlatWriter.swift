@@ -12,6 +12,8 @@ package struct FlatWriter: CheckpointWriter {
   package func write(
     _ store: VariableStore, to output: inout StagedOutput, options: WriteOptions
   ) throws(CheckpointError) {
+    // First, so that a manifest that is there stops the work before it begins.
+    let index = try output.create(suffix: Manifest.suffix, place: .index, size: 0)
     let vectors = try plan(store, stem: output.stem)
     var files: [OutputFile] = []
     var ends: [Int] = []
@@ -38,8 +40,7 @@ package struct FlatWriter: CheckpointWriter {
     if options.digests {
       for variable in store.variables { digests.append(try Digest.sha256(of: variable)) }
     }
-    let manifest = text(store, vectors, places, sums, digests, options)
-    try output.create(suffix: Manifest.suffix, place: .index, size: manifest.count).write(manifest, at: 0)
+    try index.write(text(store, vectors, places, sums, digests, options), at: 0)
   }
 
   /// Elements of the vector that a tensor takes: bytes, for strings.

@@ -62,10 +62,13 @@ struct NpyHeader {
     return "it does not begin with its magic number"
   }
 
-  /// The header as numpy writes it: version 1.0, padded to 64 bytes.
+  /// The header as numpy writes it since 1.23: version 1.0, room for the first axis to grow to 21 digits, padded to 64 bytes.
   static func encode(dtype: DType, shape: Shape) -> [UInt8] {
     let sizes = shape.dimensions.map(String.init).joined(separator: ", ") + (shape.rank == 1 ? "," : "")
-    let text = "{'descr': '\(NpyType.descr(of: dtype))', 'fortran_order': False, 'shape': (\(sizes)), }"
+    let growth = shape.dimensions.first.map { max(0, 21 - String($0).utf8.count) } ?? 0
+    let text =
+      "{'descr': '\(NpyType.descr(of: dtype))', 'fortran_order': False, 'shape': (\(sizes)), }"
+      + String(repeating: " ", count: growth)
     let unpadded = 10 + text.utf8.count + 1
     let padding = (64 - unpadded % 64) % 64
     let length = text.utf8.count + padding + 1

@@ -43,7 +43,7 @@ package struct BundleWriter: CheckpointWriter {
     }
     let entries = try write(plan, into: files, options)
     try writeIndex(entries, shardCount: shardCount, to: index)
-    if let meta = store.graph?.path { try copyGraph(meta, to: &output) }
+    try writeGraph(of: store, to: &output)
     if options.stateFile {
       let text = Array(StateFile.text(latest: output.stem).utf8)
       try output.create(name: StateFile.name, place: .pointer, size: text.count).write(text, at: 0)
@@ -127,8 +127,16 @@ package struct BundleWriter: CheckpointWriter {
     try file.write(table.finish(), at: 0)
   }
 
-  private func copyGraph(_ path: String, to output: inout StagedOutput) throws(CheckpointError) {
-    let source = try InputFile(path)
+  /// Copies the graph that belongs to the variables. One that is there already and is the same file stays; one that belongs to
+  /// what is being replaced goes.
+  private func writeGraph(of store: VariableStore, to output: inout StagedOutput) throws(CheckpointError) {
+    let path = output.prefix + ".meta"
+    guard let graph = store.graph?.path else {
+      if output.replacing, Candidate.isFile(path) { output.supersede(path) }
+      return
+    }
+    let source = try InputFile(graph)
+    guard !source.isSameFile(as: path) else { return }
     let target = try output.create(suffix: ".meta", size: source.size)
     let storage = try FileStorage(source, offset: 0, byteCount: source.size)
     var buffer = ChunkBuffer()

@@ -45,7 +45,9 @@ package struct StateFile {
     // Windows paths come from other machines too.
     let parts = latest.split(omittingEmptySubsequences: true) { $0 == "/" || $0 == "\\" }
     guard let last = parts.last else { return [] }
-    let isRelative = latest.utf8.first != UInt8(ascii: "/") && !latest.contains(":") && !parts.contains("..")
+    let start = Array(latest.utf8.prefix(2))
+    let hasDrive = start.count == 2 && start[1] == UInt8(ascii: ":") && Character(Unicode.Scalar(start[0])).isLetter
+    let isRelative = start.first != UInt8(ascii: "/") && !hasDrive && !parts.contains("..")
     return (isRelative ? [joinPath(folder, latest)] : [])
       + (last == ".." || last == "." ? [] : [joinPath(folder, String(last))])
   }
