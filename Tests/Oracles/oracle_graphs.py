@@ -259,7 +259,7 @@ def difference(expected, actual, exact, tolerance, name):
     return "relative error %.3g at %s: %r, not %r" % (worst, at, actual[at], expected[at]), worst
 
 
-def reason(text):
+def sentence(text):
     """The sentence of a refusal."""
     text = " ".join(text.replace("Graph execution error:", "").split())
     for mark in ["File \"", "Registered:", "[[node", "[[{{node"]:
@@ -349,7 +349,7 @@ def main():
             print("    " + line)
         if options.verbose:
             for c in refused[:3]:
-                print("    refused (%s): %s" % (c.dtype, reason(c.refused)))
+                print("    refused (%s): %s" % (c.dtype, sentence(c.refused)))
             for text, dtype in unbuilt.items():
                 print("    not built (%s): %s" % (dtype, text.splitlines()[0] if text else ""))
         sys.stdout.flush()
