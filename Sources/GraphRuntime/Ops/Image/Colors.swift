@@ -159,7 +159,9 @@ extension KernelContext {
   /// `body` of every pixel of input 0, whose last dimension is 3.
   func pixels<T: Element>(_: T.Type, _ body: (T, T, T) -> (T, T, T)) throws(CheckpointError) -> DenseTensor {
     let x = try tensor(0, T.dtype)
-    guard x.dimensions.last == 3 else { throw CheckpointError(.corrupt, "an image of shape \(x.shape) has not 3 channels") }
+    guard x.dimensions.last == 3 else {
+      throw CheckpointError(.corrupt, "an image of shape \(x.shape) has not 3 channels")
+    }
     let y = try allocate(T.self, x.shape)
     let from = x.elements(T.self)
     var to = y.mutableElements(T.self)

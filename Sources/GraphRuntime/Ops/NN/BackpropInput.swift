@@ -52,7 +52,8 @@ enum BackpropInput {
     _ sizes: [Int], _ gradient: DenseTensor, _ filter: DenseTensor, _ layout: ImageLayout, _ spatial: Int
   ) throws(CheckpointError) -> Shape {
     guard gradient.rank == spatial + 2, filter.rank == spatial + 2 else {
-      throw CheckpointError(.corrupt, "the shapes \(filter.shape) and \(gradient.shape) have not \(spatial + 2) dimensions")
+      throw CheckpointError(
+        .corrupt, "the shapes \(filter.shape) and \(gradient.shape) have not \(spatial + 2) dimensions")
     }
     if sizes.count == spatial {
       return try Shape([gradient.dimensions[0]] + sizes + [filter.dimensions[spatial]])

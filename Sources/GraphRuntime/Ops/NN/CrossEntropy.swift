@@ -11,7 +11,8 @@ enum CrossEntropy: RealKernel {
       var labels = try context.tensor(1, T.dtype)
       let plan = try Broadcast(logits.shape, labels.shape)
       guard plan.shape.rank == 2 else {
-        throw CheckpointError(.corrupt, "logits of shape \(logits.shape) and labels of \(labels.shape) are not matrices")
+        throw CheckpointError(
+          .corrupt, "logits of shape \(logits.shape) and labels of \(labels.shape) are not matrices")
       }
       logits = try repeated(T.self, logits, plan, plan.aStrides, &context)
       labels = try repeated(T.self, labels, plan, plan.bStrides, &context)
@@ -54,8 +55,8 @@ enum CrossEntropy: RealKernel {
   }
 }
 
-/// SparseSoftmaxCrossEntropyWithLogits: logits [batch, classes], labels [batch] class numbers (int32, int64); outputs loss
-/// [batch] and its gradient [batch, classes]. A label outside the classes is refused. Attributes T, Tlabels.
+/// SparseSoftmaxCrossEntropyWithLogits: logits [batch, classes], labels [batch] class numbers (int32, int64); outputs
+/// loss [batch] and its gradient [batch, classes]. A label outside the classes is refused. Attributes T, Tlabels.
 enum SparseCrossEntropy: RealKernel {
   static func kernel<T: RealElement>(_: T.Type, _ node: inout NodeContext) throws(CheckpointError) -> Kernel {
     node.outputCount = 2

@@ -1,7 +1,7 @@
 import CheckpointCore
 
-/// Dilation2D: input [batch, h, w, c], filter [h, w, c]; output [batch, h', w', c], the largest input + filter of each window.
-/// Attributes T (any real), strides [1, h, w, 1], rates [1, h, w, 1], padding SAME or VALID.
+/// Dilation2D: input [batch, h, w, c], filter [h, w, c]; output [batch, h', w', c], the largest input + filter of each
+/// window. Attributes T (any real), strides [1, h, w, 1], rates [1, h, w, 1], padding SAME or VALID.
 enum Dilation2D: NumericKernel {
   static func kernel<T: NumericElement>(_: T.Type, _ node: inout NodeContext) throws(CheckpointError) -> Kernel {
     let layout = try ImageLayout(node)
@@ -34,7 +34,8 @@ enum Dilation2D: NumericKernel {
                 for tx in 0..<f[1] {
                   let ix = ox * strides[2] - columns.before + tx * rates[2]
                   if ix < 0 || ix >= d[2] { continue }
-                  let value = input[((n * d[1] + iy) * d[2] + ix) * d[3] + c].adding(weights[(ty * f[1] + tx) * d[3] + c])
+                  let value = input[((n * d[1] + iy) * d[2] + ix) * d[3] + c].adding(
+                    weights[(ty * f[1] + tx) * d[3] + c])
                   if value > best { best = value }
                 }
               }

@@ -39,15 +39,20 @@ enum NNOps {
         try node.real("T", CTCBeamSearch.self, default: .float32)
       },
       Op("QuantizeAndDequantize") { (node) throws(CheckpointError) in try node.real("T", QuantizeAndDequantize.self) },
-      Op("QuantizeAndDequantizeV2") { (node) throws(CheckpointError) in try node.real("T", QuantizeAndDequantize.self) },
-      Op("QuantizeAndDequantizeV3") { (node) throws(CheckpointError) in try node.real("T", QuantizeAndDequantize.self) },
-      Op("QuantizeAndDequantizeV4") { (node) throws(CheckpointError) in try node.real("T", QuantizeAndDequantize.self) },
+      Op("QuantizeAndDequantizeV2") { (node) throws(CheckpointError) in try node.real("T", QuantizeAndDequantize.self)
+      },
+      Op("QuantizeAndDequantizeV3") { (node) throws(CheckpointError) in try node.real("T", QuantizeAndDequantize.self)
+      },
+      Op("QuantizeAndDequantizeV4") { (node) throws(CheckpointError) in try node.real("T", QuantizeAndDequantize.self)
+      },
       Op("QuantizeV2", Quantize.build),
       Op("Dequantize", Dequantize.build),
       Op("LSTMBlockCell") { (node) throws(CheckpointError) in try node.real("T", BlockLSTM.self) },
       Op("BlockLSTM") { (node) throws(CheckpointError) in try node.real("T", BlockLSTM.self) },
       Op("BlockLSTMV2") { (node) throws(CheckpointError) in try node.real("T", BlockLSTM.self) },
       Op("GRUBlockCell") { (node) throws(CheckpointError) in try node.real("T", GRUBlockCell.self) },
+      Op("_FusedConv2D") { (node) throws(CheckpointError) in try node.real("T", FusedOps.Conv2D.self) },
+      Op("_FusedMatMul") { (node) throws(CheckpointError) in try node.real("T", FusedOps.MatMul.self) },
       refused("CudnnRNN"),
       refused("CudnnRNNV2"),
       refused("CudnnRNNV3"),

@@ -8,7 +8,8 @@ import CheckpointCore
 enum Pooling {
   static let table: [Op] = [
     Op("MaxPool") { (node) throws(CheckpointError) in try build(&node, spatial: 2, mean: false) },
-    Op("MaxPoolV2") { (node) throws(CheckpointError) in try build(&node, spatial: 2, mean: false, sizesAreInputs: true) },
+    Op("MaxPoolV2") { (node) throws(CheckpointError) in try build(&node, spatial: 2, mean: false, sizesAreInputs: true)
+    },
     Op("AvgPool") { (node) throws(CheckpointError) in try build(&node, spatial: 2, mean: true) },
     Op("MaxPool3D") { (node) throws(CheckpointError) in try build(&node, spatial: 3, mean: false) },
     Op("AvgPool3D") { (node) throws(CheckpointError) in try build(&node, spatial: 3, mean: true) },
@@ -35,7 +36,9 @@ enum Pooling {
         let x = try context.channelsLast(try context.tensor(0, T.dtype), layout)
         let window = if let sizes { sizes.window } else { try context.sizes(1, rank, layout) }
         let strides = if let sizes { sizes.strides } else { try context.sizes(2, rank, layout) }
-        guard x.rank == rank else { throw CheckpointError(.corrupt, "an image of shape \(x.shape), not \(rank) dimensions") }
+        guard x.rank == rank else {
+          throw CheckpointError(.corrupt, "an image of shape \(x.shape), not \(rank) dimensions")
+        }
         let y: DenseTensor
         if window[rank - 1] != 1 || strides[rank - 1] != 1 {
           y = try overChannels(T.self, x, window, strides, &context)
@@ -53,8 +56,11 @@ enum Pooling {
         // SAFETY: the plan's sizes are those of the tensors.
         unsafe x.withPointer(T.self) { px in
           unsafe y.withMutablePointer(T.self) { py in
-            if mean { unsafe T.averagePool(context.pool, &shape, px, py) }
-            else { unsafe T.maxPool(context.pool, &shape, px, py) }
+            if mean {
+              unsafe T.averagePool(context.pool, &shape, px, py)
+            } else {
+              unsafe T.maxPool(context.pool, &shape, px, py)
+            }
           }
         }
       }
@@ -173,9 +179,9 @@ extension KernelContext {
   }
 }
 
-/// MaxPoolWithArgmax: input [batch, h, w, channels]; outputs the largest of each window and where it is, ((y * w) + x) *
-/// channels + c, plus that of the image with include_batch_in_index. Attributes T (any real), Targmax (int32, int64), ksize,
-/// strides, padding, include_batch_in_index.
+/// MaxPoolWithArgmax: input [batch, h, w, channels]; outputs the largest of each window and where it is, ((y * w) + x)
+/// * channels + c, plus that of the image with include_batch_in_index. Attributes T (any real), Targmax (int32, int64),
+/// ksize, strides, padding, include_batch_in_index.
 enum MaxPoolWithArgmax {
   static func build(_ node: inout NodeContext) throws(CheckpointError) -> Kernel {
     node.outputCount = 2
