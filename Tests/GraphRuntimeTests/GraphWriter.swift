@@ -12,6 +12,8 @@ struct GraphWriter {
     case text(String)
     case type(Int)
     case types([Int])
+    case integers([Int])
+    case real(Float)
     case shape([Int])
     case function(String)
     case tensor([UInt8])
@@ -60,11 +62,25 @@ struct GraphWriter {
     case .text(let text): writer.bytes(2, text.utf8)
     case .type(let number): writer.integer(6, number)
     case .types(let list): writer.message(1) { inner in list.forEach { inner.integer(6, $0) } }
+    case .integers(let list): writer.message(1) { $0.bytes(3, list.flatMap(GraphWriter.varint)) }
+    case .real(let number):
+      let bits = number.bitPattern
+      return [4 << 3 | 5] + (0..<4).map { UInt8(truncatingIfNeeded: bits >> UInt32(8 * $0)) }
     case .shape(let sizes): writer.message(7) { GraphWriter.shape(sizes, to: &$0) }
     case .function(let name): writer.message(10) { $0.bytes(1, name.utf8) }
     case .tensor(let bytes): writer.bytes(8, bytes)
     }
     return writer.bytes
+  }
+
+  private static func varint(_ number: Int) -> [UInt8] {
+    var rest = UInt64(bitPattern: Int64(number))
+    var bytes: [UInt8] = []
+    while rest > 0x7f {
+      bytes.append(UInt8(rest & 0x7f | 0x80))
+      rest >>= 7
+    }
+    return bytes + [UInt8(rest)]
   }
 
   private static func shape(_ sizes: [Int], to writer: inout WireWriter) {

@@ -272,13 +272,15 @@ def avg_pool(g):
 @case("MaxPool3D", dtypes=["float32", "float16"])
 def max_pool3d(g):
     x = image(g, 3, size=7)
-    return g.op("MaxPool3D", input=g.feed(x), ksize=steps(g, 3), strides=steps(g, 3), padding=g.choice(["SAME", "VALID"]))
+    return g.op("MaxPool3D", input=g.feed(x), ksize=steps(g, 3), strides=steps(g, 3), padding=g.choice(["SAME",
+                                                                                                        "VALID"]))
 
 
 @case("AvgPool3D", dtypes=["float32"], tolerance=2)
 def avg_pool3d(g):
     x = image(g, 3, size=7)
-    return g.op("AvgPool3D", input=g.feed(x), ksize=steps(g, 3), strides=steps(g, 3), padding=g.choice(["SAME", "VALID"]))
+    return g.op("AvgPool3D", input=g.feed(x), ksize=steps(g, 3), strides=steps(g, 3), padding=g.choice(["SAME",
+                                                                                                        "VALID"]))
 
 
 @case("MaxPoolWithArgmax", dtypes=["float32", "float64", "int32", "uint8"], cases=60)
@@ -412,7 +414,8 @@ def fake_quant_vars(g):
 def fake_quant_channels(g):
     x = g.array(g.shape(1, 4), low=-8, high=8)
     return g.op("FakeQuantWithMinMaxVarsPerChannel", inputs=g.feed(x),
-                min=g.feed(g.array([x.shape[-1]], low=-6, high=-0.1)), max=g.feed(g.array([x.shape[-1]], low=0.1, high=6)),
+                min=g.feed(g.array([x.shape[-1]], low=-6, high=-0.1)), max=g.feed(g.array([x.shape[-1]], low=0.1,
+                                                                                          high=6)),
                 num_bits=g.integer(2, 10), narrow_range=g.flip())
 
 
@@ -423,7 +426,8 @@ def quantize_and_dequantize(g):
     shape = [] if axis < 0 else [x.shape[axis]]
     return g.op("QuantizeAndDequantizeV2", input=g.feed(x), input_min=g.feed(g.array(shape, low=-6, high=-0.1)),
                 input_max=g.feed(g.array(shape, low=0.1, high=6)), signed_input=g.flip(0.8), num_bits=g.integer(2, 12),
-                range_given=g.flip(), round_mode=g.choice(["HALF_TO_EVEN", "HALF_UP"]), narrow_range=g.flip(), axis=axis)
+                range_given=g.flip(), axis=axis,
+                round_mode=g.choice(["HALF_TO_EVEN", "HALF_UP"]), narrow_range=g.flip())
 
 
 @case("QuantizeAndDequantizeV3", dtypes=WIDE_FLOATS, cases=20, tolerance=4)
@@ -450,7 +454,8 @@ def dequantize(g):
     name, plain = g.choice([("qint8", "int8"), ("quint8", "uint8"), ("qint16", "int16"), ("quint16", "uint16")])
     x = tf.bitcast(g.feed(g.array(g.shape(1, 3), plain)), tf.as_dtype(name))
     return g.op("Dequantize", input=x, min_range=g.const(g.choice([-6.0, 0.0, -1.3]), "float32"),
-                max_range=g.const(g.choice([6.0, 2.5]), "float32"), mode=g.choice(["MIN_COMBINED", "MIN_FIRST", "SCALED"]))
+                max_range=g.const(g.choice([6.0, 2.5]), "float32"), mode=g.choice(["MIN_COMBINED", "MIN_FIRST",
+                                                                                   "SCALED"]))
 
 
 # --------------------------------------------------------------------------------------------------------- images
@@ -533,7 +538,8 @@ def combined_suppression(g):
     corner = g.rng.uniform(-0.2, 1, (batch, n, q, 2))
     boxes = np.concatenate([corner, corner + g.rng.uniform(0.05, 0.5, (batch, n, q, 2))], 3).astype("float32")
     arguments = {"clip_boxes": g.flip()}
-    return g.op("CombinedNonMaxSuppression", boxes=g.feed(boxes), scores=g.feed(g.array([batch, n, classes], low=0, high=1)),
+    return g.op("CombinedNonMaxSuppression", boxes=g.feed(boxes), scores=g.feed(g.array([batch, n, classes], low=0,
+                                                                                        high=1)),
                 max_output_size_per_class=g.const(g.integer(1, 6)), max_total_size=g.const(g.integer(1, 12)),
                 iou_threshold=g.feed(np.float32(0.4)), score_threshold=g.feed(np.float32(0.2)),
                 pad_per_class=g.flip(), **arguments)
@@ -615,7 +621,8 @@ def random_shuffle(g):
 
 @case("RandomGamma", dtypes=["float32", "float64"], cases=30, tolerance=10)
 def random_gamma(g):
-    return g.op("RandomGamma", shape=g.const(g.shape(1, 2, 9, empty=0)), alpha=g.feed(g.array(g.shape(0, 2, empty=0), low=0.1, high=5)),
+    return g.op("RandomGamma", shape=g.const(g.shape(1, 2, 9, empty=0)), alpha=g.feed(g.array(g.shape(0, 2, empty=0),
+                                                                                              low=0.1, high=5)),
                 **seeds(g))
 
 
@@ -635,14 +642,16 @@ def multinomial(g):
 def stateless(name, exact):
     @case(name, dtypes=["float32", "float64", "float16"], exact=exact)
     def build(g):
-        return g.op(name, shape=g.const(g.shape(0, 3, 12)), seed=g.const([g.integer(-9, 99), g.integer(0, 1 << 30)], "int64"),
+        return g.op(name, shape=g.const(g.shape(0, 3, 12)), seed=g.const([g.integer(-9, 99), g.integer(0, 1 << 30)],
+                                                                         "int64"),
                     dtype=g.dtype)
 
     @case(name + "V2", dtypes=["float32", "float64", "float16"], exact=exact)
     def build_v2(g):
         key = g.const([g.integer(0, 1 << 60)], "uint64")
         counter = g.const([g.integer(0, 1 << 60), g.integer(0, 1 << 60)], "uint64")
-        return g.op(name + "V2", shape=g.const(g.shape(0, 3, 12)), key=key, counter=counter, alg=g.const(1), dtype=g.dtype)
+        return g.op(name + "V2", shape=g.const(g.shape(0, 3, 12)), key=key, counter=counter, alg=g.const(1),
+                    dtype=g.dtype)
 
 
 stateless("StatelessRandomUniform", True)
@@ -652,7 +661,8 @@ stateless("StatelessTruncatedNormal", False)
 
 @case("StatelessRandomUniformInt", dtypes=INDICES, exact=True)
 def stateless_int(g):
-    return g.op("StatelessRandomUniformInt", shape=g.const(g.shape(0, 3, 12)), seed=g.const([g.integer(0, 99), 7], "int64"),
+    return g.op("StatelessRandomUniformInt", shape=g.const(g.shape(0, 3, 12)), seed=g.const([g.integer(0, 99), 7],
+                                                                                            "int64"),
                 minval=g.const(-5, g.dtype), maxval=g.const(g.integer(0, 99), g.dtype))
 
 
@@ -734,7 +744,8 @@ def sparse_fill_strings(g):
     indices, values, shape = sparse(g)
     if not len(values):
         return None
-    return shown(g.op("SparseFillEmptyRows", indices=g.feed(indices), values=g.const([b"v%d" % i for i in range(len(values))],
+    return shown(g.op("SparseFillEmptyRows", indices=g.feed(indices),
+                      values=g.const([b"v%d" % i for i in range(len(values))],
                  "string"), dense_shape=g.feed(shape), default_value=g.const(b"none", "string")))
 
 
@@ -742,7 +753,8 @@ def sparse_fill_strings(g):
 def sparse_reshape(g):
     indices, _, shape = sparse(g)
     new = g.choice([[-1], [int(shape[0]), -1], [-1, int(shape[-1])], [1, -1, 1], [int(np.prod(shape))]])
-    return g.op("SparseReshape", input_indices=g.feed(indices), input_shape=g.feed(shape), new_shape=g.const(new, "int64"))
+    return g.op("SparseReshape", input_indices=g.feed(indices), input_shape=g.feed(shape), new_shape=g.const(new,
+                                                                                                             "int64"))
 
 
 def reduce(name, dtypes):
@@ -778,7 +790,8 @@ def sparse_to_dense(g):
 def sparse_add(g):
     a = sparse(g)
     b = sparse(g, [int(n) for n in a[2]])
-    return g.op("SparseAdd", thresh=g.feed(g.array([], low=0, high=g.choice([0, 1]))), **fed(g, "a_", a), **fed(g, "b_", b))
+    limit = g.array([], low=0, high=g.choice([0, 1]))
+    return g.op("SparseAdd", thresh=g.feed(limit), **fed(g, "a_", a), **fed(g, "b_", b))
 
 
 def between(name):
@@ -873,7 +886,8 @@ def dense_sparse_set(g):
 def sparse_sparse_set(g):
     group = [g.integer(1, 3) for _ in range(g.integer(1, 2))]
     return g.op("SparseToSparseSetOperation", set_operation=g.choice(WORDS),
-                **fed(g, "set1_", sparse(g, group + [3], low=0, high=5)), **fed(g, "set2_", sparse(g, group + [4], low=0, high=5)))
+                **fed(g, "set1_", sparse(g, group + [3], low=0, high=5)), **fed(g, "set2_", sparse(g, group + [4],
+                                                                                                   low=0, high=5)))
 
 
 @case("SetSize", dtypes=SETS, exact=True)
@@ -957,7 +971,8 @@ def as_string(g):
 def string_to_number(g):
     whole = [b"12", b" -7 ", b"0", b"2147483647"]
     other = [b"1.5", b"-2e-3", b"inf", b"nan", b"  3.25  ", b"1e400", b"0.1"]
-    return g.op("StringToNumber", string_tensor=g.const([g.choice(whole if g.dtype[0] == "i" else other) for _ in range(4)],
+    return g.op("StringToNumber",
+                string_tensor=g.const([g.choice(whole if g.dtype[0] == "i" else other) for _ in range(4)],
                 "string"), out_type=g.dtype)
 
 
@@ -989,7 +1004,8 @@ def decode_base64(g):
 @case("DecodeRaw", dtypes=["float32", "uint8", "int16", "int64", "float64"], exact=True)
 def decode_raw(g):
     x = g.array([3, 2]).astype(g.dtype)
-    return g.op("DecodeRaw", bytes=g.const([row.tobytes() for row in x], "string"), out_type=g.dtype, little_endian=g.flip())
+    return g.op("DecodeRaw", bytes=g.const([row.tobytes() for row in x], "string"), out_type=g.dtype,
+                little_endian=g.flip())
 
 
 if __name__ == "__main__":

@@ -77,6 +77,8 @@ class Case:
         self.name, self.spec, self.index = name, spec, index
         self.rng = np.random.RandomState(zlib.crc32(("%s %d %d" % (spec.name, index, seed)).encode()) & 0x7fffffff)
         self.dtype = spec.dtypes[index % len(spec.dtypes)]
+        # Of TensorFlow: 115, 221.
+        self.version = int("".join(tf.__version__.split(".")[:2]))
         self.feeds = {}
         self.outputs = []
 
@@ -106,7 +108,7 @@ class Case:
             return np.asarray(self.rng.randn(*shape) + 1j * self.rng.randn(*shape)).astype(dtype)
         if dtype in FLOATS:
             x = np.asarray(self.rng.randn(*shape) if low is None else self.rng.uniform(low, high, shape))
-            if special:
+            if special and (dtype != "bfloat16" or self.version >= 200):  # 1.15 confuses NaN and infinity there
                 mask = np.asarray(self.rng.rand(*shape) < special)
                 odd = np.asarray(self.rng.choice([np.nan, np.inf, -np.inf, 0.0, -0.0], size=shape))
                 x = np.where(mask, odd, x)
@@ -259,7 +261,7 @@ def difference(expected, actual, exact, tolerance, name):
     return "relative error %.3g at %s: %r, not %r" % (worst, at, actual[at], expected[at]), worst
 
 
-def reason(text):
+def sentence(text):
     """The sentence of a refusal."""
     text = " ".join(text.replace("Graph execution error:", "").split())
     for mark in ["File \"", "Registered:", "[[node", "[[{{node"]:
@@ -349,7 +351,7 @@ def main():
             print("    " + line)
         if options.verbose:
             for c in refused[:3]:
-                print("    refused (%s): %s" % (c.dtype, reason(c.refused)))
+                print("    refused (%s): %s" % (c.dtype, sentence(c.refused)))
             for text, dtype in unbuilt.items():
                 print("    not built (%s): %s" % (dtype, text.splitlines()[0] if text else ""))
         sys.stdout.flush()

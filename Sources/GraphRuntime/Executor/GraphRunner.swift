@@ -143,7 +143,8 @@ package final class PreparedRun {
     let state = RunState(
       program, weights: weights, budget: budget, limits: limits, workers: workers, caches: caches, trace: trace)
     var context = KernelContext(run: state)
-    var results = try program.main.run(values, &context)
+    var arguments: [Value?] = values
+    var results = try program.main.run(&arguments, &context)
     // A variable that was fetched itself is read now, after the run.
     for i in results.indices {
       if case .reference(let variable)? = results[i] { results[i] = try variable.read() }

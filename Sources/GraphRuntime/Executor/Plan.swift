@@ -45,6 +45,8 @@ final class Plan: Sendable {
   let constants: [Value]
   /// What the plan is for.
   let fetches: [Input]
+  /// Fed tensors, or arguments of the function, that a run must be given.
+  let argumentCount: Int
   /// Number of outputs of all nodes.
   let outputCount: Int
   /// Whether an output is read by a node or fetched; others are dropped (straight plans only).
@@ -54,7 +56,7 @@ final class Plan: Sendable {
 
   init(
     nodes: [Node], kernels: [Kernel], inputs: [Input], names: [String], ops: [String], constants: [Value],
-    fetches: [Input], outputCount: Int, isUsed: [Bool], frames: FramePlan?
+    fetches: [Input], argumentCount: Int, outputCount: Int, isUsed: [Bool], frames: FramePlan?
   ) {
     self.nodes = nodes
     self.kernels = kernels
@@ -63,6 +65,7 @@ final class Plan: Sendable {
     self.ops = ops
     self.constants = constants
     self.fetches = fetches
+    self.argumentCount = argumentCount
     self.outputCount = outputCount
     self.isUsed = isUsed
     self.frames = frames

@@ -40,7 +40,7 @@ struct PlanBuilder {
   }
 
   init(
-    _ program: ProgramBuilder, _ body: Body, bindings: [String: AttrValue], feeds: [Source: Int], argumentCount: Int = 0
+    _ program: ProgramBuilder, _ body: Body, bindings: [String: AttrValue], feeds: [Source: Int], argumentCount: Int
   ) {
     self.program = program
     self.body = body
@@ -141,7 +141,7 @@ struct PlanBuilder {
             .corrupt,
             "\(reader) reads output \(index) of '\(Name(draft.name))' (\(draft.op)), which has \(draft.outputCount)"))
       case .argument(let index):
-        guard body.isFunction, index >= argumentCount else { return }
+        guard index >= argumentCount else { return }
         isSound = false
         program.fault(CheckpointError(.corrupt, "\(reader) reads argument \(index) of \(argumentCount)"))
       case .constant: break
@@ -256,7 +256,8 @@ struct PlanBuilder {
       case .constant: break
       }
     }
-    return parts.plan(constants: constants, isUsed: isUsed, frames: nil)
+    return parts.plan(
+      constants: constants, argumentCount: argumentCount, isUsed: isUsed, frames: nil)
   }
 
   /// Nodes and tensors numbered in an order.
@@ -303,10 +304,10 @@ struct PlanBuilder {
 
     mutating func fetch(_ link: Link) { fetches.append(input(link)) }
 
-    func plan(constants: [Value], isUsed: [Bool], frames: FramePlan?) -> Plan {
+    func plan(constants: [Value], argumentCount: Int, isUsed: [Bool], frames: FramePlan?) -> Plan {
       Plan(
         nodes: nodes, kernels: kernels, inputs: inputs, names: names, ops: ops, constants: constants, fetches: fetches,
-        outputCount: outputCount, isUsed: isUsed, frames: frames)
+        argumentCount: argumentCount, outputCount: outputCount, isUsed: isUsed, frames: frames)
     }
   }
 
@@ -354,6 +355,8 @@ struct PlanBuilder {
       isFetched[output] = true
     }
 
+    var enterCounts = [Int](repeating: 0, count: frames.count)
+    for child in childOf where child >= 0 { enterCounts[child] += 1 }
     var list: [FramePlan.Frame] = []
     var firstNode = 0
     for (f, frame) in frames.enumerated() {
@@ -367,7 +370,7 @@ struct PlanBuilder {
       list.append(
         FramePlan.Frame(
           name: frame.name, parent: frame.parent, nodes: nodes, inputs: inputs,
-          enterCount: drafts.indices.count { childOf[$0] == f }, exits: nodes.filter { parts.nodes[$0].role == .exit }))
+          enterCount: enterCounts[f], exits: nodes.filter { parts.nodes[$0].role == .exit }))
     }
     var numberedFrames = [Int32](repeating: 0, count: drafts.count)
     var numberedChildren = [Int32](repeating: -1, count: drafts.count)
@@ -383,7 +386,7 @@ struct PlanBuilder {
       mergeInputs: mergeInputs, edges: Array(readers.joined()), edgeStart: edgeStart,
       controlEdges: Array(controlReaders.joined()), controlStart: controlStart, fetchesOf: fetchesOf,
       isFetched: isFetched, roots: roots)
-    return parts.plan(constants: constants, isUsed: [], frames: layout)
+    return parts.plan(constants: constants, argumentCount: argumentCount, isUsed: [], frames: layout)
   }
 
   /// The frame that each node executes in: that of its inputs, the inner one behind an Enter, the outer one behind an Exit.
@@ -391,6 +394,7 @@ struct PlanBuilder {
     _ order: [Int]
   ) throws(CheckpointError) -> (frames: [(name: String, parent: Int)], frameOf: [Int], childOf: [Int]) {
     var frames: [(name: String, parent: Int)] = [("", -1)]
+    var known: [String: Int] = [:]
     var frameOf = [Int](repeating: -1, count: drafts.count)
     var childOf = [Int](repeating: -1, count: drafts.count)
     for i in order {
@@ -417,13 +421,9 @@ struct PlanBuilder {
       for source in drafts[i].control { try join(source) }
       frameOf[i] = max(frame, 0)
       if drafts[i].role == .enter {
-        let name = drafts[i].frameName
-        if let known = frames.firstIndex(where: { $0.parent == frameOf[i] && $0.name == name }) {
-          childOf[i] = known
-        } else {
-          childOf[i] = frames.count
-          frames.append((name, frameOf[i]))
-        }
+        let key = "\(frameOf[i])/\(drafts[i].frameName)"
+        childOf[i] = known[key] ?? frames.count
+        if known.updateValue(childOf[i], forKey: key) == nil { frames.append((drafts[i].frameName, frameOf[i])) }
       }
     }
     for i in order where drafts[i].role == .nextIteration || drafts[i].role == .exit {

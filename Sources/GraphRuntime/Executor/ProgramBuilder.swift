@@ -52,7 +52,8 @@ final class ProgramBuilder {
   }
 
   func build(feeds: [Source: Int], fetches: [Source]) throws(CheckpointError) -> Program {
-    let main = try PlanBuilder(self, graph.body, bindings: [:], feeds: feeds).build(fetches: fetches, effects: [])
+    let main = try PlanBuilder(self, graph.body, bindings: [:], feeds: feeds, argumentCount: feeds.count)
+      .build(fetches: fetches, effects: [])
     var functions: [Plan] = []
     while functions.count < waiting.count {
       current = functions.count
@@ -221,6 +222,6 @@ extension Placeholder {
 extension Plan {
   /// Stands for a plan that could not be made, so that the others can still be looked at.
   static let empty = Plan(
-    nodes: [], kernels: [], inputs: [], names: [], ops: [], constants: [], fetches: [], outputCount: 0, isUsed: [],
-    frames: nil)
+    nodes: [], kernels: [], inputs: [], names: [], ops: [], constants: [], fetches: [], argumentCount: 0,
+    outputCount: 0, isUsed: [], frames: nil)
 }

@@ -4,6 +4,9 @@ package struct RunLimits: Sendable {
   package var executedNodes = 30_000_000
   /// Turns of all loops together.
   package var loopTurns = 1_000_000
+  /// Seconds from the first turn of a loop to the last, because nothing else tells a loop that never ends from a slow one;
+  /// nil for no end.
+  package var loopSeconds: Double? = 8
   /// Functions inside functions.
   package var callDepth = 64
   /// Bytes of all values that live at the same time.

@@ -23,6 +23,7 @@ package final class RunState: @unchecked Sendable {
   private var variables: [VariableCell?]
   private var executed = 0
   private var turns = 0
+  private var firstTurn: Double?
   private let deadline: Double?
 
   init(
@@ -80,6 +81,15 @@ package final class RunState: @unchecked Sendable {
     guard turns <= limits.loopTurns else {
       throw CheckpointError(.unsupported, "limit reached: loops took more than \(limits.loopTurns) turns")
     }
+    guard let seconds = limits.loopSeconds else { return }
+    if let firstTurn {
+      guard RunState.now() < firstTurn + seconds else {
+        throw CheckpointError(
+          .unsupported, "limit reached: loops took more than \(seconds) seconds (\(turns) turns)")
+      }
+    } else {
+      firstTurn = RunState.now()
+    }
   }
 
   private static func now() -> Double {
@@ -100,24 +110,26 @@ extension KernelContext {
   /// Counts a turn of a loop.
   mutating func turn() throws(CheckpointError) { try run.countTurn() }
 
-  /// Runs a function on arguments, which it may overwrite where nobody else has them.
+  /// Runs a function on arguments, which it takes, so that it may overwrite those that nobody else has.
   /// - Returns: its results; one that came out dead is an error.
-  mutating func call(_ function: FunctionID, _ arguments: consuming [Value?]) throws(CheckpointError) -> [Value] {
+  mutating func call(_ function: FunctionID, _ arguments: inout [Value?]) throws(CheckpointError) -> [Value?] {
     guard depth < run.limits.callDepth else {
       throw CheckpointError(.unsupported, "limit reached: functions call each other more than \(depth) deep")
+    }
+    let plan = run.plan(function)
+    guard arguments.count == plan.argumentCount else {
+      throw CheckpointError(
+        .corrupt, "the function takes \(plan.argumentCount) arguments, but \(arguments.count) are given")
     }
     var inner = KernelContext(run: run)
     inner.depth = depth + 1
     inner.spent = spent
-    let results = try run.plan(function).run(arguments, &inner)
+    let results = try plan.run(&arguments, &inner)
     spent = inner.spent
-    var values: [Value] = []
-    values.reserveCapacity(results.count)
-    for result in results {
-      guard let result else { throw CheckpointError(.corrupt, "a result of the function was not computed") }
-      values.append(result)
+    guard results.allSatisfy({ $0 != nil }) else {
+      throw CheckpointError(.corrupt, "a result of the function was not computed")
     }
-    return values
+    return results
   }
 
   /// All inputs from a number on as values, references to variables read, moved out of the context.

@@ -2,7 +2,7 @@ import CheckpointCore
 
 extension Plan {
   /// Runs a plan without control flow: every node once, in order. A value goes as soon as its last reader has it.
-  func runStraight(_ arguments: consuming [Value?], _ context: inout KernelContext) throws(CheckpointError) -> [Value?]
+  func runStraight(_ arguments: inout [Value?], _ context: inout KernelContext) throws(CheckpointError) -> [Value?]
   {
     var values = [Value?](repeating: nil, count: outputCount)
     for index in nodes.indices {
@@ -52,9 +52,10 @@ extension Plan {
       .in(node: names[index], op: ops[index])
   }
 
-  func run(_ arguments: consuming [Value?], _ context: inout KernelContext) throws(CheckpointError) -> [Value?] {
-    if frames == nil { return try runStraight(arguments, &context) }
+  func run(_ arguments: inout [Value?], _ context: inout KernelContext) throws(CheckpointError) -> [Value?] {
+    if frames == nil { return try runStraight(&arguments, &context) }
     var executor = FrameExecutor(self, arguments)
+    arguments.removeAll()
     return try executor?.run(&context) ?? []
   }
 }

@@ -260,8 +260,8 @@ protocol RealKernel {
 }
 
 extension NodeContext {
-  /// The kernel for the dtype of an attribute: float32, float64, or float16 and bfloat16 by way of float32: inputs of that
-  /// dtype are widened, and outputs rounded.
+  /// The kernel for the dtype of an attribute: float32, float64, or float16 and bfloat16 by way of float32: inputs of
+  /// that dtype are widened, and outputs rounded.
   /// - Parameter outputs: the outputs that have the dtype; nil for all that the kernel makes as float32.
   mutating func real<K: RealKernel>(
     _ key: String, _ kernel: K.Type, rounding outputs: Set<Int>? = nil, default fallback: DType? = nil

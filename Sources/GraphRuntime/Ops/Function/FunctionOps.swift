@@ -25,7 +25,8 @@ enum FunctionOps {
 
   private static func kernel(_ function: FunctionID) -> Kernel {
     { (context) throws(CheckpointError) in
-      for value in try context.call(function, try context.takeAll()) { context.emit(value) }
+      var values = try context.takeAll()
+      context.outputs = try context.call(function, &values)
     }
   }
 
@@ -38,16 +39,27 @@ enum FunctionOps {
     return { (context) throws(CheckpointError) in
       var values = try context.takeAll()
       while true {
-        let answer = try context.call(condition, values)
-        guard answer.count == 1, try isTrue(answer[0]) else { break }
+        guard try holds(condition, values, &context) else { break }
         try context.turn()
-        values = try context.call(body, values)
-        guard values.count == count else {
-          throw CheckpointError(.corrupt, "the body has \(values.count) results for \(count) values")
+        let results = try context.call(body, &values)
+        guard results.count == count else {
+          throw CheckpointError(.corrupt, "the body has \(results.count) results for \(count) values")
         }
+        values = results
       }
-      for case let value? in values { context.emit(value) }
+      context.outputs = values
     }
+  }
+
+  private static func holds(
+    _ condition: FunctionID, _ values: [Value?], _ context: inout KernelContext
+  ) throws(CheckpointError) -> Bool {
+    var arguments = values
+    let answer = try context.call(condition, &arguments)
+    guard answer.count == 1, let answer = answer[0] else {
+      throw CheckpointError(.corrupt, "the condition has \(answer.count) results")
+    }
+    return try isTrue(answer)
   }
 
   /// If: one of two functions of the inputs behind the condition. Attributes then_branch, else_branch, Tout.
@@ -57,7 +69,8 @@ enum FunctionOps {
     node.outputCount = try node.dtypes("Tout").count
     return { (context) throws(CheckpointError) in
       let isTaken = try isTrue(try context.take(0))
-      for value in try context.call(isTaken ? yes : no, try context.takeAll(from: 1)) { context.emit(value) }
+      var values = try context.takeAll(from: 1)
+      context.outputs = try context.call(isTaken ? yes : no, &values)
     }
   }
 
@@ -69,7 +82,8 @@ enum FunctionOps {
     return { (context) throws(CheckpointError) in
       let index = try context.int(0)
       let branch = branches.indices.contains(index) ? branches[index] : last
-      for value in try context.call(branch, try context.takeAll(from: 1)) { context.emit(value) }
+      var values = try context.takeAll(from: 1)
+      context.outputs = try context.call(branch, &values)
     }
   }
 

@@ -1,7 +1,8 @@
 import CheckpointCore
 
-/// CropAndResize: image [batch, h, w, channels] of any real dtype, boxes [n, 4] (y1, x1, y2, x2 in 0...1), box_ind [n], crop_size
-/// [2]; output float32 [n, crop_h, crop_w, channels]. Attributes T, method (bilinear, nearest), extrapolation_value (0).
+/// CropAndResize: image [batch, h, w, channels] of any real dtype, boxes [n, 4] (y1, x1, y2, x2 in 0...1), box_ind [n],
+/// crop_size [2]; output float32 [n, crop_h, crop_w, channels]. Attributes T, method (bilinear, nearest),
+/// extrapolation_value (0).
 enum CropAndResize {
   static func build(_ node: inout NodeContext) throws(CheckpointError) -> Kernel {
     let isNearest = try node.choice("method", ["bilinear", "nearest"], default: "bilinear") == "nearest"

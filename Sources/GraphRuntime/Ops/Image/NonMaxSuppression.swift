@@ -6,10 +6,10 @@ import CheckpointCore
   import Darwin
 #endif
 
-/// NonMaxSuppression, V2, V3, V4, V5, WithOverlaps: boxes [n, 4] (y1, x1, y2, x2; any two opposite corners) or overlaps [n, n],
-/// scores [n], max_output_size; then iou_threshold (V1: an attribute), score_threshold (from V3 on), soft_nms_sigma (V5).
-/// Outputs the chosen boxes, best score first, ties by number; V5: their scores; V4, V5: how many are valid.
-/// Attribute pad_to_max_output_size (V4, V5).
+/// NonMaxSuppression, V2, V3, V4, V5, WithOverlaps: boxes [n, 4] (y1, x1, y2, x2; any two opposite corners) or overlaps
+/// [n, n], scores [n], max_output_size; then iou_threshold (V1: an attribute), score_threshold (from V3 on),
+/// soft_nms_sigma (V5). Outputs the chosen boxes, best score first, ties by number; V5: their scores; V4, V5: how many
+/// are valid. Attribute pad_to_max_output_size (V4, V5).
 enum NonMaxSuppression {
   static func build(_ node: inout NodeContext, version: Int) throws(CheckpointError) -> Kernel {
     node.outputCount = version == 5 ? 3 : version == 4 ? 2 : 1
@@ -170,8 +170,8 @@ struct Heap<T> {
 }
 
 /// CombinedNonMaxSuppression: boxes [batch, n, q, 4] (q 1, or the number of classes), scores [batch, n, classes],
-/// max_output_size_per_class, max_total_size, iou_threshold, score_threshold; outputs boxes [batch, m, 4], scores and classes
-/// [batch, m] and how many are valid [batch]. Attributes pad_per_class (false), clip_boxes (true).
+/// max_output_size_per_class, max_total_size, iou_threshold, score_threshold; outputs boxes [batch, m, 4], scores and
+/// classes [batch, m] and how many are valid [batch]. Attributes pad_per_class (false), clip_boxes (true).
 enum CombinedNonMaxSuppression {
   static func build(_ node: inout NodeContext) throws(CheckpointError) -> Kernel {
     node.outputCount = 4

@@ -1,8 +1,9 @@
 import CheckpointCore
 
-/// ImageProjectiveTransform, V2, V3: images [batch, h, w, channels], transforms [batch or 1, 8], output_shape [2] (V1: the
-/// image's), fill_value (V3); each output pixel (x, y) is read at ((a0 x + a1 y + a2) / k, (b0 x + b1 y + b2) / k), k = c0 x +
-/// c1 y + 1. Attributes dtype, interpolation (NEAREST, BILINEAR), fill_mode (CONSTANT, REFLECT, WRAP, NEAREST).
+/// ImageProjectiveTransform, V2, V3: images [batch, h, w, channels], transforms [batch or 1, 8], output_shape [2] (V1:
+/// the image's), fill_value (V3); each output pixel (x, y) is read at ((a0 x + a1 y + a2) / k, (b0 x + b1 y + b2) / k),
+/// k = c0 x + c1 y + 1. Attributes dtype, interpolation (NEAREST, BILINEAR), fill_mode (CONSTANT, REFLECT, WRAP,
+/// NEAREST).
 enum ProjectiveTransform: NumericKernel {
   static func kernel<T: NumericElement>(_: T.Type, _ node: inout NodeContext) throws(CheckpointError) -> Kernel {
     let isNearest = try node.choice("interpolation", ["NEAREST", "BILINEAR"]) == "NEAREST"

@@ -64,8 +64,8 @@ struct ResizeAttributes: Sendable {
   }
 }
 
-/// ResizeBilinear: images [batch, h, w, channels] of any real dtype, size [2]; output float32. Attributes align_corners,
-/// half_pixel_centers.
+/// ResizeBilinear: images [batch, h, w, channels] of any real dtype, size [2]; output float32. Attributes
+/// align_corners, half_pixel_centers.
 enum ResizeBilinear {
   static func build(_ node: inout NodeContext) throws(CheckpointError) -> Kernel {
     let attributes = try ResizeAttributes(node)
@@ -118,8 +118,8 @@ enum ResizeBilinear {
   }
 }
 
-/// ResizeNearestNeighbor: images [batch, h, w, channels], size [2]; output of the same dtype. Attributes T, align_corners,
-/// half_pixel_centers.
+/// ResizeNearestNeighbor: images [batch, h, w, channels], size [2]; output of the same dtype. Attributes T,
+/// align_corners, half_pixel_centers.
 enum ResizeNearestNeighbor: ElementKernel {
   static func kernel<T: Element>(_: T.Type, _ node: inout NodeContext) throws(CheckpointError) -> Kernel {
     let attributes = try ResizeAttributes(node)
@@ -155,8 +155,8 @@ enum ResizeNearestNeighbor: ElementKernel {
 }
 
 /// ResizeBicubic: images [batch, h, w, channels] of any real dtype, size [2]; output float32. Attributes align_corners,
-/// half_pixel_centers: with it the kernel is Keys' (a = -0.5) and pixels outside weigh nothing; without, a = -0.75 and the
-/// edge is repeated. Weights come from a table of 1024 steps.
+/// half_pixel_centers: with it the kernel is Keys' (a = -0.5) and pixels outside weigh nothing; without, a = -0.75 and
+/// the edge is repeated. Weights come from a table of 1024 steps.
 enum ResizeBicubic {
   static func build(_ node: inout NodeContext) throws(CheckpointError) -> Kernel {
     let attributes = try ResizeAttributes(node)
@@ -238,8 +238,8 @@ enum ResizeBicubic {
   }
 }
 
-/// ResizeArea: images [batch, h, w, channels] of any real dtype, size [2]; output float32: the mean of the area that each pixel
-/// of the output covers. Attribute align_corners.
+/// ResizeArea: images [batch, h, w, channels] of any real dtype, size [2]; output float32: the mean of the area that
+/// each pixel of the output covers. Attribute align_corners.
 enum ResizeArea {
   static func build(_ node: inout NodeContext) throws(CheckpointError) -> Kernel {
     let attributes = try ResizeAttributes(node)

@@ -37,7 +37,10 @@ enum Cast {
       default: nil
       }
     }
-    guard let from = mantissa(source), let to = mantissa(target), from > to, source != .float16 else { return nil }
+    // TensorFlow rounds float64 to bfloat16 all the same.
+    guard let from = mantissa(source), let to = mantissa(target), from > to, source != .float16,
+      source != .float64 || target != .bfloat16
+    else { return nil }
     return from - to
   }
 }

@@ -1,8 +1,8 @@
 internal import CKernels
 import CheckpointCore
 
-/// Relu, Relu6, LeakyRelu, Elu, Selu, Softplus, Softsign: elementwise. Attribute T; LeakyRelu: alpha (0.2). Relu, Relu6 and
-/// LeakyRelu of whole numbers too.
+/// Relu, Relu6, LeakyRelu, Elu, Selu, Softplus, Softsign: elementwise. Attribute T; LeakyRelu: alpha (0.2). Relu, Relu6
+/// and LeakyRelu of whole numbers too.
 enum Activations {
   static let table: [Op] = [
     Op("Relu") { (node) throws(CheckpointError) in try clamped(&node, CK_UNARY_RELU, Relu.self) },
@@ -76,8 +76,8 @@ extension KernelContext {
   }
 }
 
-/// ReluGrad, Relu6Grad, EluGrad, SeluGrad, LeakyReluGrad, SoftplusGrad, SoftsignGrad: gradients (input 0) and features (input
-/// 1; outputs for Elu and Selu) of one shape. Attributes T; LeakyReluGrad: alpha.
+/// ReluGrad, Relu6Grad, EluGrad, SeluGrad, LeakyReluGrad, SoftplusGrad, SoftsignGrad: gradients (input 0) and features
+/// (input 1; outputs for Elu and Selu) of one shape. Attributes T; LeakyReluGrad: alpha.
 enum ActivationGradients {
   static let table: [Op] = [
     row("ReluGrad") { (g, x) in x > 0 ? g : 0 },

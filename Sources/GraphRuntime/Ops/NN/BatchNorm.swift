@@ -1,10 +1,10 @@
 internal import CKernels
 import CheckpointCore
 
-/// FusedBatchNorm, V2, V3: x [batch, …, channels] (NHWC, NCHW, 5-D too), scale, offset, mean, variance [channels]; outputs y,
-/// batch mean, batch variance, and reserve spaces 1, 2 (V3: 3). In training mean and variance are the batch's, else the
-/// inputs 3 and 4. Attributes T (float32, float16, bfloat16), U (float32), epsilon (1e-4), exponential_avg_factor (1),
-/// data_format, is_training (true).
+/// FusedBatchNorm, V2, V3: x [batch, …, channels] (NHWC, NCHW, 5-D too), scale, offset, mean, variance [channels];
+/// outputs y, batch mean, batch variance, and reserve spaces 1, 2 (V3: 3). In training mean and variance are the
+/// batch's, else the inputs 3 and 4. Attributes T (float32, float16, bfloat16), U (float32), epsilon (1e-4),
+/// exponential_avg_factor (1), data_format, is_training (true).
 ///
 /// In training the variance that comes out is the sample's (times n / (n - 1)), reserve space 2 the population's. With
 /// an exponential_avg_factor other than 1 both outputs move from the inputs 3 and 4 by that factor.

@@ -1,8 +1,8 @@
 internal import CKernels
 import CheckpointCore
 
-/// BiasAdd, BiasAddV1: value [batch, …, channels] + bias [channels]; data_format NCHW has the channels second (third from the
-/// end for unbatched values has no meaning: rank 2 at least). Attributes T (any number), data_format.
+/// BiasAdd, BiasAddV1: value [batch, …, channels] + bias [channels]; data_format NCHW has the channels second (third
+/// from the end for unbatched values has no meaning: rank 2 at least). Attributes T (any number), data_format.
 enum BiasAdd {
   static func build(_ node: inout NodeContext) throws(CheckpointError) -> Kernel {
     switch try node.dtype("T") {
@@ -68,7 +68,8 @@ enum BiasAdd {
   private static func add<T: NumericElement>(
     _: T.Type, _ outer: Int, _ channels: Int, _ inner: Int, _ x: DenseTensor, _ bias: DenseTensor, _ y: DenseTensor
   ) {
-    // SAFETY: both values have outer * channels * inner elements; y may be x, and each element is read before it is written.
+    // SAFETY: both values have outer * channels * inner elements; y may be x, and each element is read before it is
+    // written.
     unsafe x.withPointer(T.self) { px in
       unsafe y.withMutablePointer(T.self) { py in
         let offsets = bias.elements(T.self)

@@ -1,11 +1,11 @@
 internal import CKernels
 import CheckpointCore
 
-/// LSTMBlockCell, BlockLSTM, BlockLSTMV2: an LSTM with its gates in one matrix w [inputs + cells, 4 * cells] and b [4 * cells],
-/// in the order i, ci, f, o (V2: i, f, ci, o).
+/// LSTMBlockCell, BlockLSTM, BlockLSTMV2: an LSTM with its gates in one matrix w [inputs + cells, 4 * cells] and b [4 *
+/// cells], in the order i, ci, f, o (V2: i, f, ci, o).
 ///
-/// LSTMBlockCell: x [batch, inputs], cs_prev, h_prev [batch, cells], w, wci, wcf, wco, b. BlockLSTM: seq_len_max, x [time, batch,
-/// inputs], then the same. Outputs i, cs, f, o, ci, co, h ([time,] batch, cells); zero after seq_len_max.
+/// LSTMBlockCell: x [batch, inputs], cs_prev, h_prev [batch, cells], w, wci, wcf, wco, b. BlockLSTM: seq_len_max, x
+/// [time, batch, inputs], then the same. Outputs i, cs, f, o, ci, co, h ([time,] batch, cells); zero after seq_len_max.
 /// Attributes T, forget_bias (1; V2 has none), cell_clip (3; V2: 0), use_peephole.
 enum BlockLSTM: RealKernel {
   static func kernel<T: RealElement>(_: T.Type, _ node: inout NodeContext) throws(CheckpointError) -> Kernel {
@@ -138,8 +138,9 @@ enum BlockLSTM: RealKernel {
   static func sigmoid<T: RealElement>(_ x: T) -> T { 1 / (1 + T.exp(-x)) }
 }
 
-/// GRUBlockCell: x [batch, inputs], h_prev [batch, cells], w_ru [inputs + cells, 2 * cells], w_c [inputs + cells, cells], b_ru, b_c;
-/// outputs r, u, c, h: c = tanh([x, h_prev * r] · w_c + b_c), h = u * h_prev + (1 - u) * c. Attribute T.
+/// GRUBlockCell: x [batch, inputs], h_prev [batch, cells], w_ru [inputs + cells, 2 * cells], w_c [inputs + cells,
+/// cells], b_ru, b_c; outputs r, u, c, h: c = tanh([x, h_prev * r] · w_c + b_c), h = u * h_prev + (1 - u) * c.
+/// Attribute T.
 enum GRUBlockCell: RealKernel {
   static func kernel<T: RealElement>(_: T.Type, _ node: inout NodeContext) throws(CheckpointError) -> Kernel {
     node.outputCount = 4

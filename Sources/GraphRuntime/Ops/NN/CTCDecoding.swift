@@ -36,8 +36,8 @@ struct CTCInput<T: RealElement> {
   }
 }
 
-/// CTCGreedyDecoder: the most probable class of each step; blanks and, with merge_repeated, repetitions dropped. The score is
-/// the negative sum of the largest logits. Attributes T, merge_repeated, blank_index (-1: the last class).
+/// CTCGreedyDecoder: the most probable class of each step; blanks and, with merge_repeated, repetitions dropped. The
+/// score is the negative sum of the largest logits. Attributes T, merge_repeated, blank_index (-1: the last class).
 enum CTCGreedyDecoder: RealKernel {
   static func kernel<T: RealElement>(_: T.Type, _ node: inout NodeContext) throws(CheckpointError) -> Kernel {
     node.outputCount = 4
@@ -74,8 +74,8 @@ enum CTCGreedyDecoder: RealKernel {
   }
 }
 
-/// CTCBeamSearchDecoder: the top_paths best label sequences that a search with beam_width candidates finds; the last class is
-/// the blank. The score is the log probability. Attributes T, beam_width, top_paths, merge_repeated.
+/// CTCBeamSearchDecoder: the top_paths best label sequences that a search with beam_width candidates finds; the last
+/// class is the blank. The score is the log probability. Attributes T, beam_width, top_paths, merge_repeated.
 enum CTCBeamSearch: RealKernel {
   static func kernel<T: RealElement>(_: T.Type, _ node: inout NodeContext) throws(CheckpointError) -> Kernel {
     let width = try node.int("beam_width")

@@ -2,8 +2,8 @@ internal import CKernels
 import CheckpointCore
 
 /// Conv2D, Conv3D: input [batch, spatial…, in], filter [spatial…, in / groups, out]; output [batch, spatial…, out].
-/// Attributes T, strides, padding, explicit_paddings (Conv2D), dilations, data_format. No broadcasting. The filter's third
-/// size may be a divisor of the input's channels: a grouped convolution.
+/// Attributes T, strides, padding, explicit_paddings (Conv2D), dilations, data_format. No broadcasting. The filter's
+/// third size may be a divisor of the input's channels: a grouped convolution.
 enum Convolution {
   /// The builder for `spatial` dimensions.
   static func build(_ node: inout NodeContext, spatial: Int) throws(CheckpointError) -> Kernel {

@@ -55,8 +55,8 @@ enum CrossEntropy: RealKernel {
   }
 }
 
-/// SparseSoftmaxCrossEntropyWithLogits: logits [batch, classes], labels [batch] class numbers (int32, int64); outputs loss
-/// [batch] and its gradient [batch, classes]. A label outside the classes is refused. Attributes T, Tlabels.
+/// SparseSoftmaxCrossEntropyWithLogits: logits [batch, classes], labels [batch] class numbers (int32, int64); outputs
+/// loss [batch] and its gradient [batch, classes]. A label outside the classes is refused. Attributes T, Tlabels.
 enum SparseCrossEntropy: RealKernel {
   static func kernel<T: RealElement>(_: T.Type, _ node: inout NodeContext) throws(CheckpointError) -> Kernel {
     node.outputCount = 2

@@ -37,8 +37,8 @@ enum Depthwise: RealKernel {
   }
 }
 
-/// DepthwiseConv2dNativeBackpropInput: input_sizes [4], filter [h, w, c, multiplier], gradient; output of shape input_sizes.
-/// Each sum runs over (output row, output column, q) in rising order.
+/// DepthwiseConv2dNativeBackpropInput: input_sizes [4], filter [h, w, c, multiplier], gradient; output of shape
+/// input_sizes. Each sum runs over (output row, output column, q) in rising order.
 enum DepthwiseBackpropInput: RealKernel {
   static func kernel<T: RealElement>(_: T.Type, _ node: inout NodeContext) throws(CheckpointError) -> Kernel {
     let attributes = try ConvolutionAttributes(node, spatial: 2)

@@ -1,7 +1,7 @@
 import CheckpointCore
 
-/// Dilation2D: input [batch, h, w, c], filter [h, w, c]; output [batch, h', w', c], the largest input + filter of each window.
-/// Attributes T (any real), strides [1, h, w, 1], rates [1, h, w, 1], padding SAME or VALID.
+/// Dilation2D: input [batch, h, w, c], filter [h, w, c]; output [batch, h', w', c], the largest input + filter of each
+/// window. Attributes T (any real), strides [1, h, w, 1], rates [1, h, w, 1], padding SAME or VALID.
 enum Dilation2D: NumericKernel {
   static func kernel<T: NumericElement>(_: T.Type, _ node: inout NodeContext) throws(CheckpointError) -> Kernel {
     let layout = try ImageLayout(node)

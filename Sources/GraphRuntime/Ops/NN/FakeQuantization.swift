@@ -1,8 +1,8 @@
 import CheckpointCore
 
-/// FakeQuantWithMinMaxArgs (min, max are attributes), FakeQuantWithMinMaxVars (scalar inputs), ...VarsPerChannel (vectors, one
-/// number per last dimension): float32 rounded to 2^num_bits levels between min and max, nudged so that 0 is a level.
-/// Attributes num_bits (2...16, default 8), narrow_range (false).
+/// FakeQuantWithMinMaxArgs (min, max are attributes), FakeQuantWithMinMaxVars (scalar inputs), ...VarsPerChannel
+/// (vectors, one number per last dimension): float32 rounded to 2^num_bits levels between min and max, nudged so that 0
+/// is a level. Attributes num_bits (2...16, default 8), narrow_range (false).
 enum FakeQuantization {
   static let table: [Op] = [
     Op("FakeQuantWithMinMaxArgs") { (node) throws(CheckpointError) in

@@ -1,8 +1,8 @@
 import CheckpointCore
 
-/// GatherTree, Addons>GatherTree: the full beams behind the last step of a beam search. step_ids and parent_ids [time, batch,
-/// beam], max_sequence_lengths [batch], end_token scalar, all int32; output [time, batch, beam]: each beam's ids followed
-/// through its parents, end_token after the first end_token and beyond the length.
+/// GatherTree, Addons>GatherTree: the full beams behind the last step of a beam search. step_ids and parent_ids [time,
+/// batch, beam], max_sequence_lengths [batch], end_token scalar, all int32; output [time, batch, beam]: each beam's ids
+/// followed through its parents, end_token after the first end_token and beyond the length.
 enum GatherTree {
   static func run(_ context: inout KernelContext) throws(CheckpointError) {
     let steps = try context.tensor(0, .int32)

@@ -1,7 +1,8 @@
 import CheckpointCore
 
-/// LRN: local response normalisation over channels. Input [batch, h, w, channels]; output = input / (bias + alpha * sum of the
-/// squares of the channels at most depth_radius away) ^ beta. Attributes T, depth_radius (5), bias (1), alpha (1), beta (0.5).
+/// LRN: local response normalisation over channels. Input [batch, h, w, channels]; output = input / (bias + alpha * sum
+/// of the squares of the channels at most depth_radius away) ^ beta. Attributes T, depth_radius (5), bias (1), alpha
+/// (1), beta (0.5).
 enum LRN: RealKernel {
   static func kernel<T: RealElement>(_: T.Type, _ node: inout NodeContext) throws(CheckpointError) -> Kernel {
     let radius = try node.int("depth_radius", default: 5)

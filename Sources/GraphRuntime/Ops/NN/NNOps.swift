@@ -51,6 +51,8 @@ enum NNOps {
       Op("BlockLSTM") { (node) throws(CheckpointError) in try node.real("T", BlockLSTM.self) },
       Op("BlockLSTMV2") { (node) throws(CheckpointError) in try node.real("T", BlockLSTM.self) },
       Op("GRUBlockCell") { (node) throws(CheckpointError) in try node.real("T", GRUBlockCell.self) },
+      Op("_FusedConv2D") { (node) throws(CheckpointError) in try node.real("T", FusedOps.Conv2D.self) },
+      Op("_FusedMatMul") { (node) throws(CheckpointError) in try node.real("T", FusedOps.MatMul.self) },
       refused("CudnnRNN"),
       refused("CudnnRNNV2"),
       refused("CudnnRNNV3"),

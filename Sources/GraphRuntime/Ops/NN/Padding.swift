@@ -65,8 +65,8 @@ struct Window {
 }
 
 extension NodeContext {
-  /// A list with a positive number for every dimension (`strides`, `dilations`, `ksize`), channels last; 1 for batch, and for
-  /// channels unless `allowsChannels`.
+  /// A list with a positive number for every dimension (`strides`, `dilations`, `ksize`), channels last; 1 for batch,
+  /// and for channels unless `allowsChannels`.
   func perDimension(
     _ key: String, rank: Int, _ layout: ImageLayout, default fallback: [Int]? = nil, allowsChannels: Bool = false
   ) throws(CheckpointError) -> [Int] {

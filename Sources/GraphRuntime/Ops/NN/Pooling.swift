@@ -179,9 +179,9 @@ extension KernelContext {
   }
 }
 
-/// MaxPoolWithArgmax: input [batch, h, w, channels]; outputs the largest of each window and where it is, ((y * w) + x) *
-/// channels + c, plus that of the image with include_batch_in_index. Attributes T (any real), Targmax (int32, int64), ksize,
-/// strides, padding, include_batch_in_index.
+/// MaxPoolWithArgmax: input [batch, h, w, channels]; outputs the largest of each window and where it is, ((y * w) + x)
+/// * channels + c, plus that of the image with include_batch_in_index. Attributes T (any real), Targmax (int32, int64),
+/// ksize, strides, padding, include_batch_in_index.
 enum MaxPoolWithArgmax {
   static func build(_ node: inout NodeContext) throws(CheckpointError) -> Kernel {
     node.outputCount = 2

@@ -1,8 +1,8 @@
 import CheckpointCore
 
-/// QuantizeAndDequantize, V2, V3, V4: floats rounded to the levels of a signed (or not) number of num_bits. V2: input_min and
-/// input_max are inputs 1 and 2, used if range_given; V3: num_bits is input 3. Attributes signed_input (true), num_bits (8),
-/// range_given, round_mode (HALF_TO_EVEN, HALF_UP), narrow_range, axis (-1: one range for all).
+/// QuantizeAndDequantize, V2, V3, V4: floats rounded to the levels of a signed (or not) number of num_bits. V2:
+/// input_min and input_max are inputs 1 and 2, used if range_given; V3: num_bits is input 3. Attributes signed_input
+/// (true), num_bits (8), range_given, round_mode (HALF_TO_EVEN, HALF_UP), narrow_range, axis (-1: one range for all).
 enum QuantizeAndDequantize: RealKernel {
   static func kernel<T: RealElement>(_: T.Type, _ node: inout NodeContext) throws(CheckpointError) -> Kernel {
     let isSigned = try node.bool("signed_input", default: true)
@@ -100,8 +100,8 @@ struct QuantizedRange {
   }
 }
 
-/// QuantizeV2: float32 to a quantised dtype, with the range that it came to cover as outputs 1 and 2. Attributes T, mode
-/// (MIN_COMBINED, MIN_FIRST, SCALED), round_mode (HALF_AWAY_FROM_ZERO, HALF_TO_EVEN), narrow_range, axis (-1),
+/// QuantizeV2: float32 to a quantised dtype, with the range that it came to cover as outputs 1 and 2. Attributes T,
+/// mode (MIN_COMBINED, MIN_FIRST, SCALED), round_mode (HALF_AWAY_FROM_ZERO, HALF_TO_EVEN), narrow_range, axis (-1),
 /// ensure_minimum_range (0.01).
 enum Quantize {
   static func build(_ node: inout NodeContext) throws(CheckpointError) -> Kernel {
@@ -210,8 +210,8 @@ extension Int {
   }
 }
 
-/// Dequantize: a quantised dtype to float32 (or bfloat16). Inputs input, min_range, max_range (scalars, or one number per entry
-/// of the axis). Attributes T, mode (MIN_COMBINED, MIN_FIRST, SCALED), narrow_range, axis (-1), dtype.
+/// Dequantize: a quantised dtype to float32 (or bfloat16). Inputs input, min_range, max_range (scalars, or one number
+/// per entry of the axis). Attributes T, mode (MIN_COMBINED, MIN_FIRST, SCALED), narrow_range, axis (-1), dtype.
 enum Dequantize {
   static func build(_ node: inout NodeContext) throws(CheckpointError) -> Kernel {
     let dtype = try node.dtype("T")

@@ -1,8 +1,7 @@
 import CheckpointCore
 
-/// RandomGamma: shape, alpha; output shape + alpha's shape: a gamma variate (beta 1) of every alpha for every place of shape.
-/// Attributes T, seed, seed2. Each number has its own 256 draws, computed in
-/// float64 (Marsaglia and Tsang).
+/// RandomGamma: shape, alpha; output shape + alpha's shape: a gamma variate (beta 1) of every alpha for every place of
+/// shape. Attributes T, seed, seed2. Each number has its own 256 draws, computed in float64 (Marsaglia and Tsang).
 enum RandomGamma: RealKernel {
   static func kernel<T: RealElement>(_: T.Type, _ node: inout NodeContext) throws(CheckpointError) -> Kernel {
     let (seed, seed2) = try node.seeds()
@@ -64,11 +63,12 @@ private struct Uniforms {
   }
 }
 
-/// Multinomial: logits [batch, classes], num_samples; output [batch, num_samples], class numbers drawn with probabilities
-/// softmax(logits). StatelessMultinomial has a seed [2] as third input. Attributes T, output_dtype, seed, seed2.
+/// Multinomial: logits [batch, classes], num_samples; output [batch, num_samples], class numbers drawn with
+/// probabilities softmax(logits). StatelessMultinomial has a seed [2] as third input. Attributes T, output_dtype, seed,
+/// seed2.
 ///
-/// TensorFlow begins the draws of a row where its threads happen to split the batch; here all rows draw one after the other,
-/// as it does with one thread.
+/// TensorFlow begins the draws of a row where its threads happen to split the batch; here all rows draw one after the
+/// other, as it does with one thread.
 enum Multinomial: RealKernel {
   static func kernel<T: RealElement>(_: T.Type, _ node: inout NodeContext) throws(CheckpointError) -> Kernel {
     let isStateless = node.op == "StatelessMultinomial"
@@ -117,8 +117,9 @@ enum Multinomial: RealKernel {
   }
 }
 
-/// RandomPoisson, RandomPoissonV2: shape, rate; output shape + rate's shape: a Poisson variate of every rate. Attributes R or T,
-/// dtype, seed, seed2. By multiplication of uniform numbers below a rate of 10, by transformed rejection (Hörmann) from there.
+/// RandomPoisson, RandomPoissonV2: shape, rate; output shape + rate's shape: a Poisson variate of every rate.
+/// Attributes R or T, dtype, seed, seed2. By multiplication of uniform numbers below a rate of 10, by transformed
+/// rejection (Hörmann) from there.
 enum RandomPoisson {
   static func build(_ node: inout NodeContext) throws(CheckpointError) -> Kernel {
     let (seed, seed2) = try node.seeds()

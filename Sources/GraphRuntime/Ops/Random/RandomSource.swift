@@ -1,8 +1,8 @@
 import CheckpointCore
 
-/// How TensorFlow's CPU kernels fill a tensor with random numbers: in groups of as many elements as one draw of four 32-bit
-/// numbers makes, group i from the generator stepped over i draws (truncated normal: 64 draws per number asked for),
-/// so that the bits do not depend on the threads.
+/// How TensorFlow's CPU kernels fill a tensor with random numbers: in groups of as many elements as one draw of four
+/// 32-bit numbers makes, group i from the generator stepped over i draws (truncated normal: 64 draws per number asked
+/// for), so that the bits do not depend on the threads.
 struct RandomFill: Sendable {
   enum Distribution: Sendable {
     case uniform

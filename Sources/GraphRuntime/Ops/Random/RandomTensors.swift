@@ -1,7 +1,7 @@
 import CheckpointCore
 
-/// RandomUniform, RandomStandardNormal, TruncatedNormal: shape; output of dtype. Attributes dtype, seed, seed2. An execution
-/// takes 256 draws per number from the node's generator, whatever it uses.
+/// RandomUniform, RandomStandardNormal, TruncatedNormal: shape; output of dtype. Attributes dtype, seed, seed2. An
+/// execution takes 256 draws per number from the node's generator, whatever it uses.
 enum RandomTensor {
   static func build(
     _ node: inout NodeContext, _ distribution: RandomFill.Distribution
@@ -28,8 +28,8 @@ enum RandomTensor {
     }
   }
 
-  /// RandomUniformInt: shape, minval, maxval; StatelessRandomUniformInt: shape, seed, minval, maxval; V2: shape, key, counter,
-  /// alg, minval, maxval. Whole numbers in minval..<maxval.
+  /// RandomUniformInt: shape, minval, maxval; StatelessRandomUniformInt: shape, seed, minval, maxval; V2: shape, key,
+  /// counter, alg, minval, maxval. Whole numbers in minval..<maxval.
   static func whole(_ node: inout NodeContext) throws(CheckpointError) -> Kernel {
     let isStateful = node.op == "RandomUniformInt"
     let isSecond = node.op.hasSuffix("V2")

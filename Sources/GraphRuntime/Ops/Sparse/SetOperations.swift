@@ -1,18 +1,24 @@
 import CheckpointCore
 
-/// Sets along the last dimension. DenseToDenseSetOperation: set1, set2; DenseToSparse: set1, then indices, values, shape;
-/// SparseToSparse: both as three inputs. Outputs a sparse tensor [group…, largest set], sorted. SetSize: indices, values, shape;
-/// output [group…] int32. Attributes T (whole numbers, strings), set_operation (a-b, b-a, intersection, union).
+/// Sets along the last dimension. DenseToDenseSetOperation: set1, set2; DenseToSparse: set1, then indices, values,
+/// shape; SparseToSparse: both as three inputs. Outputs a sparse tensor [group…, largest set], sorted. SetSize:
+/// indices, values, shape; output [group…] int32. Attributes T (whole numbers, strings), set_operation (a-b, b-a,
+/// intersection, union).
 enum SetOperations {
   static let table: [Op] = [
     Op("DenseToDenseSetOperation") { (node) throws(CheckpointError) in
-      try build(&node) { (context) throws(CheckpointError) in (try Sets(dense: 0, context), try Sets(dense: 1, context)) }
+      try build(&node) { (context) throws(CheckpointError) in (try Sets(dense: 0, context), try Sets(dense: 1, context))
+      }
     },
     Op("DenseToSparseSetOperation") { (node) throws(CheckpointError) in
-      try build(&node) { (context) throws(CheckpointError) in (try Sets(dense: 0, context), try Sets(sparse: 1, context)) }
+      try build(&node) { (context) throws(CheckpointError) in
+        (try Sets(dense: 0, context), try Sets(sparse: 1, context))
+      }
     },
     Op("SparseToSparseSetOperation") { (node) throws(CheckpointError) in
-      try build(&node) { (context) throws(CheckpointError) in (try Sets(sparse: 0, context), try Sets(sparse: 3, context)) }
+      try build(&node) { (context) throws(CheckpointError) in
+        (try Sets(sparse: 0, context), try Sets(sparse: 3, context))
+      }
     },
     .plain("SetSize") { (context) throws(CheckpointError) in
       let sets = try Sets(sparse: 0, context)

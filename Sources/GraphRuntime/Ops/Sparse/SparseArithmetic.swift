@@ -1,7 +1,7 @@
 import CheckpointCore
 
-/// SparseTensorDenseMatMul: a_indices [n, 2], a_values [n], a_shape [2], b; output a · b. Attributes T, Tindices, adjoint_a,
-/// adjoint_b. Sums in the order of the elements.
+/// SparseTensorDenseMatMul: a_indices [n, 2], a_values [n], a_shape [2], b; output a · b. Attributes T, Tindices,
+/// adjoint_a, adjoint_b. Sums in the order of the elements.
 enum SparseMatMul: NumericKernel {
   static func kernel<T: NumericElement>(_: T.Type, _ node: inout NodeContext) throws(CheckpointError) -> Kernel {
     let adjointA = try node.bool("adjoint_a", default: false)
@@ -36,8 +36,8 @@ enum SparseMatMul: NumericKernel {
   }
 }
 
-/// SparseDenseCwiseMul, Add, Div: sp_indices, sp_values, sp_shape, dense (broadcast to the sparse shape); output the new
-/// values. Attribute T.
+/// SparseDenseCwiseMul, Add, Div: sp_indices, sp_values, sp_shape, dense (broadcast to the sparse shape); output the
+/// new values. Attribute T.
 enum SparseDenseCwise {
   enum Mul: NumericKernel {
     static func kernel<T: NumericElement>(_: T.Type, _: inout NodeContext) throws(CheckpointError) -> Kernel {
@@ -129,9 +129,9 @@ enum SparseDenseAdd: NumericKernel {
   }
 }
 
-/// SparseAdd: two sparse tensors of one shape, then thresh; outputs indices, values and shape of the sum, without what
-/// has a smaller size than thresh. SparseSparseMaximum, SparseSparseMinimum: without thresh, an absent element counts as 0;
-/// outputs indices and values. Attributes T, Treal.
+/// SparseAdd: two sparse tensors of one shape, then thresh; outputs indices, values and shape of the sum, without sums
+/// of two elements that are smaller than thresh. SparseSparseMaximum, SparseSparseMinimum: without thresh, an absent
+/// element counts as 0; outputs indices and values. Attributes T, Treal.
 enum SparseUnion {
   enum Add: NumericKernel {
     static func kernel<T: NumericElement>(_: T.Type, _ node: inout NodeContext) throws(CheckpointError) -> Kernel {
@@ -175,7 +175,7 @@ enum SparseUnion {
       let takesA = j == b.count || i < a.count && !b.row(j).lexicographicallyPrecedes(a.row(i))
       let takesB = i == a.count || j < b.count && !a.row(i).lexicographicallyPrecedes(b.row(j))
       let value = body(takesA ? x[i] : 0, takesB ? y[j] : 0)
-      if keep(value) {
+      if !(takesA && takesB) || keep(value) {
         indices += takesA ? a.row(i) : b.row(j)
         values.append(value)
       }
@@ -187,8 +187,8 @@ enum SparseUnion {
   }
 }
 
-/// SparseReduceSum, SparseReduceMax: indices, values, shape, reduction_axes; output dense, 0 where there was nothing. Their
-/// ...Sparse forms: outputs indices, values and shape. Attributes T, keep_dims.
+/// SparseReduceSum, SparseReduceMax: indices, values, shape, reduction_axes; output dense, 0 where there was nothing.
+/// Their ...Sparse forms: outputs indices, values and shape. Attributes T, keep_dims.
 enum SparseReduce {
   enum Sum: NumericKernel {
     static func kernel<T: NumericElement>(_: T.Type, _ node: inout NodeContext) throws(CheckpointError) -> Kernel {
@@ -245,7 +245,8 @@ enum SparseReduce {
   }
 }
 
-/// SparseSoftmax: indices, values, shape; the values' softmax over the last dimension, as if absent ones were -inf. Attribute T.
+/// SparseSoftmax: indices, values, shape; the values' softmax over the last dimension, as if absent ones were -inf.
+/// Attribute T.
 enum SparseSoftmax: RealKernel {
   static func kernel<T: RealElement>(_: T.Type, _: inout NodeContext) throws(CheckpointError) -> Kernel {
     { (context) throws(CheckpointError) in

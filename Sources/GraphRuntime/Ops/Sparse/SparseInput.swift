@@ -21,7 +21,8 @@ struct SparseInput {
       indices.dimensions[1] == self.shape.rank
     else {
       throw CheckpointError(
-        .corrupt, "indices of shape \(indices.shape) and values of shape \(self.values.shape) for the shape \(self.shape)")
+        .corrupt,
+        "indices of shape \(indices.shape) and values of shape \(self.values.shape) for the shape \(self.shape)")
     }
     self.indices = try context.ints(first)
     count = self.values.elementCount
@@ -69,7 +70,8 @@ extension KernelContext {
   }
 }
 
-/// A kernel that moves elements without looking at them, for strings too: they go through it as their numbers in a list.
+/// A kernel that moves elements without looking at them, for strings too: they go through it as their numbers in a
+/// list.
 /// - Parameter outputs: the outputs that hold such elements.
 func carryingStrings(_ outputs: Set<Int>, _ kernel: @escaping Kernel) -> Kernel {
   { (context) throws(CheckpointError) in

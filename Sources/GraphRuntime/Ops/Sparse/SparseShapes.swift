@@ -106,8 +106,8 @@ enum SparseShapes {
     context.emit(try context.ints(shape, as: .int64))
   }
 
-  /// SparseSplit: split_dim, indices, values, shape; outputs all indices, all values, all shapes. Attribute num_split; the
-  /// first parts are the larger ones.
+  /// SparseSplit: split_dim, indices, values, shape; outputs all indices, all values, all shapes. Attribute num_split;
+  /// the first parts are the larger ones.
   private static func split(_ node: inout NodeContext) throws(CheckpointError) -> Kernel {
     let count = try node.int("num_split")
     guard count >= 1, count <= 1 << 16 else { throw CheckpointError(.corrupt, "num_split is \(count)") }
@@ -181,8 +181,8 @@ enum SparseShapes {
     }
   }
 
-  /// SparseFillEmptyRows: indices, values, shape, default_value; outputs indices and values with the default at column 0 of
-  /// each row that had none, which rows those were, and where each old element is now.
+  /// SparseFillEmptyRows: indices, values, shape, default_value; outputs indices and values with the default at column
+  /// 0 of each row that had none, which rows those were, and where each old element is now.
   private static func fillEmptyRows(_ context: inout KernelContext) throws(CheckpointError) {
     let input = try SparseInput(context, 0)
     let fallback = try context.tensor(3, input.values.dtype)
@@ -243,8 +243,8 @@ enum SparseShapes {
   }
 }
 
-/// SparseToDense: sparse_indices (scalar, [n] or [n, rank]), output_shape, sparse_values (scalar or [n]), default_value.
-/// Attribute validate_indices: they must come in row-major order without repetition.
+/// SparseToDense: sparse_indices (scalar, [n] or [n, rank]), output_shape, sparse_values (scalar or [n]),
+/// default_value. Attribute validate_indices: they must come in row-major order without repetition.
 enum SparseToDense {
   static func build(_ node: inout NodeContext) throws(CheckpointError) -> Kernel {
     let validates = try node.bool("validate_indices", default: true)

@@ -26,8 +26,8 @@ extension KernelContext {
   }
 }
 
-/// StringToHashBucketFast, StringToHashBucketStrong, StringToHashBucket: strings; output int64 in 0..<num_buckets. Attributes
-/// num_buckets, key (Strong: two words).
+/// StringToHashBucketFast, StringToHashBucketStrong, StringToHashBucket: strings; output int64 in 0..<num_buckets.
+/// Attributes num_buckets, key (Strong: two words).
 enum HashBuckets {
   static func build(_ node: inout NodeContext) throws(CheckpointError) -> Kernel {
     let count = try node.int("num_buckets")
@@ -178,7 +178,8 @@ enum StringJoin {
   }
 }
 
-/// ReduceJoin: strings, reduction_indices; joined along them in the order given. Attributes keep_dims, separator.
+/// ReduceJoin: strings, reduction_indices; joined along them, the first one given first. Attributes keep_dims,
+/// separator.
 enum ReduceJoin {
   static func build(_ node: inout NodeContext) throws(CheckpointError) -> Kernel {
     let separator = Array(try node.string("separator", default: "").utf8)
@@ -195,6 +196,8 @@ enum ReduceJoin {
       let shape = try Shape(keeps ? (0..<rank).map { axes.contains($0) ? 1 : sizes[$0] } : kept.map { sizes[$0] })
       let outer = kept.map { sizes[$0] }
       let outerStrides = denseStrides(outer)
+      // The first axis given goes fastest.
+      axes.reverse()
       let inner = axes.map { sizes[$0] }
       let innerStrides = denseStrides(inner)
       let joined = inner.reduce(1, *)
@@ -214,8 +217,9 @@ enum ReduceJoin {
   }
 }
 
-/// StringSplit: input [batch], delimiter (each of its bytes splits; empty: every byte); StringSplitV2: input [batch], sep (a
-/// whole word; empty: white space). Outputs a sparse tensor [batch, longest]. Attributes skip_empty (true), maxsplit (-1).
+/// StringSplit: input [batch], delimiter (each of its bytes splits; empty: every byte); StringSplitV2: input [batch],
+/// sep (a whole word; empty: white space). Outputs a sparse tensor [batch, longest]. Attributes skip_empty (true),
+/// maxsplit (-1).
 enum StringSplit {
   static func build(_ node: inout NodeContext) throws(CheckpointError) -> Kernel {
     node.outputCount = 3
@@ -254,19 +258,20 @@ enum StringSplit {
   }
 
   private static func words(_ string: [UInt8], _ separator: [UInt8], _ most: Int) -> [[UInt8]] {
+    if most == 0 { return [string] }
     var parts: [[UInt8]] = []
     var rest = string[...]
     if separator.isEmpty {
       func isSpace(_ byte: UInt8) -> Bool { byte == 0x20 || byte >= 0x09 && byte <= 0x0d }
       rest = rest.drop(while: isSpace)
       while !rest.isEmpty {
-        if most >= 0, parts.count == most {
-          parts.append(Array(rest))
-          return parts
-        }
         let end = rest.firstIndex(where: isSpace) ?? rest.endIndex
         parts.append(Array(rest[..<end]))
         rest = rest[end...].drop(while: isSpace)
+        if parts.count == most {
+          parts.append(Array(rest))
+          return parts
+        }
       }
       return parts
     }

@@ -23,8 +23,16 @@ enum StringOps {
           })
       }
     },
-    cased("StringLower") { $0 >= 0x41 && $0 <= 0x5a ? $0 + 0x20 : $0 } unicode: { $0.lowercased() },
-    cased("StringUpper") { $0 >= 0x61 && $0 <= 0x7a ? $0 - 0x20 : $0 } unicode: { $0.uppercased() },
+    cased("StringLower") {
+      $0 >= 0x41 && $0 <= 0x5a ? $0 + 0x20 : $0
+    } unicode: {
+      $0.lowercased()
+    },
+    cased("StringUpper") {
+      $0 >= 0x61 && $0 <= 0x7a ? $0 - 0x20 : $0
+    } unicode: {
+      $0.uppercased()
+    },
     .plain("StringStrip") { (context) throws(CheckpointError) in
       context.emit(
         try context.mapStrings { (s) throws(CheckpointError) in
