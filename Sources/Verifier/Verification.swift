@@ -151,27 +151,6 @@ package struct Verification {
   }
 }
 
-extension GraphRunner {
-  /// Runs a request with the variables of a store.
-  package func evaluate(
-    _ request: GraphRequest, _ store: VariableStore?, trace: Trace? = nil
-  ) throws(CheckpointError) -> [Tensor] {
-    var feeds: [(name: TensorName, value: Value)] = []
-    for feed in request.feeds { feeds.append((feed.name, try value(of: feed.tensor))) }
-    let values = try run(
-      feeds: feeds, fetches: request.fetches, weights: store.map { Weights($0, for: graph) }, trace: trace)
-    var tensors: [Tensor] = []
-    for (fetch, value) in zip(request.fetches, values) {
-      do throws(CheckpointError) {
-        tensors.append(try value.tensor())
-      } catch {
-        throw CheckpointError(error.code, "'\(fetch.text)': \(error.message)")
-      }
-    }
-    return tensors
-  }
-}
-
 extension VariableStore {
   /// Variables under the names that a map leads from.
   fileprivate func renamedBack(_ names: [Name: Name]) throws(CheckpointError) -> VariableStore {
