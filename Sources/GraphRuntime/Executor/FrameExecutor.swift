@@ -98,7 +98,7 @@ struct FrameExecutor {
       for i in node.firstInput..<node.firstInput + node.inputCount { context.inputs.append(take(i)) }
       context.node = node.id
       do {
-        try node.kernel(&context)
+        try plan.kernels[index](&context)
       } catch {
         throw error.in(node: plan.names[index], op: plan.ops[index])
       }

@@ -12,8 +12,8 @@ final class Plan: Sendable {
     case controlTrigger
   }
 
+  /// Numbers only, so that copying one costs nothing; the kernels are apart.
   struct Node: Sendable {
-    let kernel: Kernel
     let role: Role
     /// Keeps references to variables as they are (`RefSwitch` and its like).
     let isReference: Bool
@@ -37,6 +37,8 @@ final class Plan: Sendable {
   }
 
   let nodes: [Node]
+  /// What each node does.
+  let kernels: [Kernel]
   let inputs: [Input]
   /// Name and op of each node, for errors and traces.
   let names: [String]
@@ -52,10 +54,11 @@ final class Plan: Sendable {
   let frames: FramePlan?
 
   init(
-    nodes: [Node], inputs: [Input], names: [String], ops: [String], constants: [Value], fetches: [Input], outputCount: Int,
+    nodes: [Node], kernels: [Kernel], inputs: [Input], names: [String], ops: [String], constants: [Value], fetches: [Input], outputCount: Int,
     isUsed: [Bool], frames: FramePlan?
   ) {
     self.nodes = nodes
+    self.kernels = kernels
     self.inputs = inputs
     self.names = names
     self.ops = ops

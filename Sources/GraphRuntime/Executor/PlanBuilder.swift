@@ -270,6 +270,7 @@ struct PlanBuilder {
   /// Nodes and tensors numbered in an order.
   private struct Parts {
     var nodes: [Plan.Node] = []
+    var kernels: [Kernel] = []
     var inputs: [Plan.Input] = []
     var names: [String] = []
     var ops: [String] = []
@@ -291,8 +292,9 @@ struct PlanBuilder {
         let draft = drafts[node]
         nodes.append(
           Plan.Node(
-            kernel: draft.kernel, role: draft.role, isReference: draft.isReference, id: draft.id, firstInput: inputs.count,
+            role: draft.role, isReference: draft.isReference, id: draft.id, firstInput: inputs.count,
             inputCount: draft.data.count, firstOutput: firstOutput[node], outputCount: draft.outputCount))
+        kernels.append(draft.kernel)
         names.append(draft.name)
         ops.append(draft.op)
         for link in draft.data { inputs.append(input(link)) }
@@ -311,7 +313,7 @@ struct PlanBuilder {
 
     func plan(constants: [Value], isUsed: [Bool], frames: FramePlan?) -> Plan {
       Plan(
-        nodes: nodes, inputs: inputs, names: names, ops: ops, constants: constants, fetches: fetches,
+        nodes: nodes, kernels: kernels, inputs: inputs, names: names, ops: ops, constants: constants, fetches: fetches,
         outputCount: outputCount, isUsed: isUsed, frames: frames)
     }
   }

@@ -222,5 +222,5 @@ extension Placeholder {
 extension Plan {
   /// Stands for a plan that could not be made, so that the others can still be looked at.
   static let empty = Plan(
-    nodes: [], inputs: [], names: [], ops: [], constants: [], fetches: [], outputCount: 0, isUsed: [], frames: nil)
+    nodes: [], kernels: [], inputs: [], names: [], ops: [], constants: [], fetches: [], outputCount: 0, isUsed: [], frames: nil)
 }

@@ -3,7 +3,7 @@ package struct RunLimits: Sendable {
   /// Nodes executed, loop turns and called functions included.
   package var executedNodes = 40_000_000
   /// Turns of all loops together.
-  package var loopTurns = 2_000_000
+  package var loopTurns = 1_000_000
   /// Functions inside functions.
   package var callDepth = 64
   /// Bytes of all values that live at the same time.

@@ -19,7 +19,7 @@ extension Plan {
       context.node = node.id
       try context.spend()
       do {
-        try node.kernel(&context)
+        try kernels[index](&context)
       } catch {
         throw error.in(node: names[index], op: ops[index])
       }
