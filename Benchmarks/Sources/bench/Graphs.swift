@@ -104,7 +104,7 @@ struct Graphs {
   }
 
   private func shown(_ times: [Times]) -> String {
-    "\(fixed(median(times.map(\.process)))) (\(fixed(median(times.map(\.clock)))))"
+    "\(fixed(median(times.map(\.process)), 3)) (\(fixed(median(times.map(\.clock)), 3)))"
   }
 
   private func ours(_ request: Request, _ threads: Int) -> Times? {
@@ -155,7 +155,7 @@ struct Graphs {
   /// Loading a training graph of 8 MB and cutting it down to a fetch.
   private func load() {
     let graph = "\(folder)/training.meta"
-    let size = GraphFile.training(graph, blocks: 530)
+    let size = GraphFile.training(graph, blocks: 1280)
     var clocks: [Double] = []
     var processes: [Double] = []
     for _ in 0..<Bench.runs {

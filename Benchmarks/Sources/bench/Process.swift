@@ -118,11 +118,14 @@ func say(_ text: String) {
   fflush(nil)
 }
 
-/// A number with two decimals.
-func fixed(_ value: Double) -> String {
-  let hundredths = Int((value * 100).rounded())
-  let rest = hundredths % 100
-  return "\(hundredths / 100).\(rest < 10 ? "0" : "")\(rest)"
+/// A number with two decimals, or as many as are asked for.
+func fixed(_ value: Double, _ decimals: Int = 2) -> String {
+  guard value.isFinite else { return "\(value)" }
+  var scale = 1
+  for _ in 0..<decimals { scale *= 10 }
+  let whole = Int((value * Double(scale)).rounded())
+  let digits = "\(whole % scale)"
+  return "\(whole / scale)." + String(repeating: "0", count: decimals - digits.utf8.count) + digits
 }
 
 /// Seconds of the monotonic clock.

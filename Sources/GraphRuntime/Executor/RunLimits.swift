@@ -1,7 +1,7 @@
 /// What a run may use before it is stopped with "limit reached".
 package struct RunLimits: Sendable {
   /// Nodes executed, loop turns and called functions included.
-  package var executedNodes = 40_000_000
+  package var executedNodes = 20_000_000
   /// Turns of all loops together.
   package var loopTurns = 1_000_000
   /// Functions inside functions.
