@@ -38,6 +38,11 @@ struct RunCommand: ParsableCommand {
       valueName: "name[=file.npy]"))
   var fetch: [String] = []
 
+  @Option(
+    name: .customLong("repeat"),
+    help: ArgumentHelp("Run n times more after the first, and show what a run takes: the median, in ms.", valueName: "n"))
+  var repeats: Int?
+
   @Flag(help: "Print one JSON object.")
   var json = false
 
@@ -49,23 +54,42 @@ struct RunCommand: ParsableCommand {
 
   func run() throws { try compute() }
 
+  func validate() throws {
+    if let repeats, !(1...1_000_000).contains(repeats) { throw ValidationError("--repeat takes a number from 1 to 1000000") }
+  }
+
   private func compute() throws(CheckpointError) {
+    var watch = Stopwatch()
     let graph = try GraphLoader.load(self.graph)
     var options = GraphOptions()
     options.feed = feed
     let targets = fetch.map(RunCommand.split)
     let request = try options.request(graph, fetches: targets.map(\.name), fillsPlaceholders: false)
+    let runner = try GraphRunner(graph, threads: jobs ?? Machine.cores)
+    _ = try runner.prepare(feeds: request.feeds.map(\.name), fetches: request.fetches)
+    let load = watch.lap()
     let store = try (weights ?? Graphs.weights(of: self.graph)).map { (path) throws(CheckpointError) in
       try reading.open(path).0
     }
     if let store { Report.warn(store) }
-    let runner = try GraphRunner(graph, threads: jobs ?? Machine.cores)
-    let results = try runner.evaluate(request, store, note: { Console.say("note: \($0)") })
+    let evaluation = try GraphEvaluation(runner, request, store)
+    let results = try evaluation.run()
+    if let note = evaluation.note { Console.say("note: \(note)") }
+    let times = try repeats.map { (count) throws(CheckpointError) in
+      var laps: [Stopwatch.Lap] = []
+      watch = Stopwatch()
+      for _ in 0..<count {
+        try evaluation.repeatRun()
+        laps.append(watch.lap())
+      }
+      return Times(
+        load: load, run: Stopwatch.median(laps.map(\.clock)), process: Stopwatch.median(laps.map(\.process)))
+    }
     for (i, target) in targets.enumerated() {
       if let path = target.file { try RunCommand.write(results[i], to: path) }
     }
     if json {
-      Console.print(try text(request, results, targets))
+      Console.print(try text(request, results, targets, times))
     } else if values {
       for result in results {
         var json = JSONWriter()
@@ -74,6 +98,26 @@ struct RunCommand: ParsableCommand {
       }
     } else {
       try show(request, results, targets)
+      if let times {
+        Console.print(
+          "median of \(repeats ?? 0) runs: \(Times.text(times.run)) ms, \(Times.text(times.process)) ms of processor time; "
+            + "loaded in \(Times.text(times.load.clock)) ms\n")
+      }
+    }
+  }
+
+  /// What loading and a run took, in milliseconds.
+  private struct Times {
+    let load: Stopwatch.Lap
+    let run: Double
+    /// Processor time of all threads.
+    let process: Double
+
+    /// With three decimals.
+    static func text(_ milliseconds: Double) -> String {
+      let micros = "\(Int((milliseconds * 1000).rounded()))"
+      let digits = String(repeating: "0", count: max(4 - micros.utf8.count, 0)) + micros
+      return "\(digits.dropLast(3)).\(digits.suffix(3))"
     }
   }
 
@@ -111,7 +155,7 @@ struct RunCommand: ParsableCommand {
   }
 
   private func text(
-    _ request: GraphRequest, _ values: [Tensor], _ targets: [(name: String, file: String?)]
+    _ request: GraphRequest, _ values: [Tensor], _ targets: [(name: String, file: String?)], _ times: Times?
   ) throws(CheckpointError) -> [UInt8] {
     var texts: [TensorText?] = []
     for (i, value) in values.enumerated() {
@@ -131,6 +175,13 @@ struct RunCommand: ParsableCommand {
             texts[i]?.write("value", to: &json)
           }
         }
+      }
+      if let times {
+        json.value("repeat", repeats ?? 0)
+        json.value("milliseconds", times.run)
+        json.value("process_milliseconds", times.process)
+        json.value("load_milliseconds", times.load.clock)
+        json.value("load_process_milliseconds", times.load.process)
       }
     }
     return json.finished()

@@ -28,51 +28,60 @@ public struct GraphDef: Sendable {
   }
 }
 
-/// `NodeDef` (node_def.proto). Attributes are decoded when asked for.
+/// `NodeDef` (node_def.proto). Inputs and attributes are decoded when asked for: of a training graph's nodes, most are never
+/// looked at.
 public struct NodeDef: Sendable {
   public let name: String
   public let op: String
-  /// Data inputs first, then control inputs (`^name`).
-  public let inputs: [String]
-  private let attributes: [(key: Range<Int>, value: Range<Int>)]
   private let message: Message
 
+  /// - Throws: `corrupt` where the fields run past the end, or name, op and inputs are no texts.
   public init(_ message: Message) throws(CheckpointError) {
-    var name = ""
-    var op = ""
-    var inputs: [String] = []
-    var attributes: [(key: Range<Int>, value: Range<Int>)] = []
+    var name = 0..<0
+    var op = 0..<0
     try message.forEachField { (number, value) throws(CheckpointError) in
       switch number {
-      case 1: name = message.text(try value.range("NodeDef.name"))
-      case 2: op = message.text(try value.range("NodeDef.op"))
-      case 3: inputs.append(message.text(try value.range("NodeDef.input")))
-      case 5:
-        var key = 0..<0
-        var member = 0..<0
-        try message.nested(try value.range("NodeDef.attr")).forEachField { (number, value) throws(CheckpointError) in
-          switch number {
-          case 1: key = try value.range("NodeDef.attr.key")
-          case 2: member = try value.range("NodeDef.attr.value")
-          default: break
-          }
-        }
-        attributes.append((key, member))
+      case 1: name = try value.range("NodeDef.name")
+      case 2: op = try value.range("NodeDef.op")
+      case 3: _ = try value.range("NodeDef.input")
+      case 5: _ = try value.range("NodeDef.attr")
       default: break
       }
     }
-    self.name = name
-    self.op = op
-    self.inputs = inputs
-    self.attributes = attributes
+    self.name = message.text(name)
+    self.op = message.text(op)
     self.message = message
+  }
+
+  /// Data inputs first, then control inputs (`^name`).
+  public var inputs: [String] {
+    var inputs: [String] = []
+    do {
+      try message.forEachField { (number, value) throws(CheckpointError) in
+        if number == 3 { inputs.append(message.text(try value.range("NodeDef.input"))) }
+      }
+    } catch {
+      // Checked by `init`.
+    }
+    return inputs
   }
 
   /// - Returns: nil where the node does not have the attribute.
   public func attribute(_ key: String) throws(CheckpointError) -> AttrValue? {
-    for entry in attributes where message.bytes[entry.key].elementsEqual(key.utf8) {
-      return try AttrValue(message.nested(entry.value))
+    var found: Range<Int>?
+    try message.forEachField { (number, value) throws(CheckpointError) in
+      guard number == 5, found == nil else { return }
+      var isWanted = false
+      var member = 0..<0
+      try message.nested(try value.range("NodeDef.attr")).forEachField { (number, value) throws(CheckpointError) in
+        switch number {
+        case 1: isWanted = message.bytes[try value.range("NodeDef.attr.key")].elementsEqual(key.utf8)
+        case 2: member = try value.range("NodeDef.attr.value")
+        default: break
+        }
+      }
+      if isWanted { found = member }
     }
-    return nil
+    return try found.map { (range) throws(CheckpointError) in try AttrValue(message.nested(range)) }
   }
 }

@@ -43,33 +43,33 @@ public struct SaverKeys: Sendable {
 
     var restored: [String: (keys: [[UInt8]], slices: [[UInt8]])] = [:]
     for node in graph.nodes {
-      if node.op == "SaveV2", node.inputs.count >= 3, let keys = try strings(node.inputs[1]),
-        let slices = try strings(node.inputs[2])
-      {
-        let values = node.inputs[3...].filter { $0.utf8.first != UInt8(ascii: "^") }
+      guard node.op == "SaveV2" || node.op == "RestoreV2" else { continue }
+      let inputs = node.inputs
+      guard inputs.count >= 3, let keys = try strings(inputs[1]), let slices = try strings(inputs[2]) else { continue }
+      if node.op == "SaveV2" {
+        let values = inputs[3...].filter { $0.utf8.first != UInt8(ascii: "^") }
         guard values.count == keys.count, slices.count == keys.count else { continue }
         for (i, value) in values.enumerated() {
           if let name = variable(behind: value) {
             entries.append(Entry(variable: name, key: Name(bytes: keys[i]), slice: slices[i]))
           }
         }
-      } else if node.op == "RestoreV2", node.inputs.count >= 3, let keys = try strings(node.inputs[1]),
-        let slices = try strings(node.inputs[2]), keys.count == slices.count
-      {
+      } else if keys.count == slices.count {
         restored[node.name] = (keys, slices)
       }
     }
     guard !restored.isEmpty else { return }
     for node in graph.nodes where node.op == "Assign" || node.op == "AssignVariableOp" {
-      guard node.inputs.count >= 2 else { continue }
-      var source = TensorName(node.inputs[1])
+      let inputs = node.inputs
+      guard inputs.count >= 2 else { continue }
+      var source = TensorName(inputs[1])
       if restored[source.node] == nil, let index = byName[source.node], graph.nodes[index].op == "Identity",
         let first = graph.nodes[index].inputs.first
       {
         source = TensorName(first)
       }
       guard let (keys, slices) = restored[source.node], source.output < keys.count,
-        let name = variable(behind: node.inputs[0])
+        let name = variable(behind: inputs[0])
       else { continue }
       entries.append(Entry(variable: name, key: Name(bytes: keys[source.output]), slice: slices[source.output]))
     }

@@ -154,31 +154,6 @@ package struct Verification {
   }
 }
 
-extension GraphRunner {
-  /// Runs a request with the variables of a store. Numbers of another dtype than the graph's are cast.
-  /// - Parameter note: told once, in words, of variables whose values the cast changed.
-  package func evaluate(
-    _ request: GraphRequest, _ store: VariableStore?, trace: Trace? = nil, note: ((String) -> Void)? = nil
-  ) throws(CheckpointError) -> [Tensor] {
-    var feeds: [(name: TensorName, value: Value)] = []
-    for feed in request.feeds { feeds.append((feed.name, try value(of: feed.tensor))) }
-    let weights = store.map { Weights($0, for: graph, allowsCasts: true) }
-    let values = try run(feeds: feeds, fetches: request.fetches, weights: weights, trace: trace)
-    if let lossy = weights?.casts.filter({ !$0.loss.isNone }), let first = lossy.first {
-      note?("\(lossy.count) variables are \(first.from.rawValue) in the checkpoint and computed as \(first.to.rawValue)")
-    }
-    var tensors: [Tensor] = []
-    for (fetch, value) in zip(request.fetches, values) {
-      do throws(CheckpointError) {
-        tensors.append(try value.tensor())
-      } catch {
-        throw CheckpointError(error.code, "'\(fetch.text)': \(error.message)")
-      }
-    }
-    return tensors
-  }
-}
-
 extension VariableStore {
   /// Variables under the names that a map leads from.
   fileprivate func renamedBack(_ names: [Name: Name]) throws(CheckpointError) -> VariableStore {

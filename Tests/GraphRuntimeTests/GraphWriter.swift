@@ -35,6 +35,21 @@ struct GraphWriter {
     nodes.append(GraphWriter.node(name, op, inputs, attributes))
   }
 
+  /// A node with attributes that are serialised already besides others.
+  mutating func raw(
+    _ name: String, _ op: String, _ inputs: [String], _ serialised: [(String, [UInt8])],
+    _ attributes: [(String, Attribute)]
+  ) {
+    var writer = WireWriter()
+    for (key, value) in serialised {
+      writer.message(5) { entry in
+        entry.bytes(1, key.utf8)
+        entry.bytes(2, value)
+      }
+    }
+    nodes.append(GraphWriter.node(name, op, inputs, attributes) + writer.bytes)
+  }
+
   static func node(
     _ name: String, _ op: String, _ inputs: [String], _ attributes: [(String, Attribute)]
   ) -> [UInt8] {

@@ -4,26 +4,34 @@
   import Darwin
 #endif
 
-/// Measures conversions as whole processes, in turn with `cp` of the same bytes, and prints medians and ratios.
+/// Measures conversions as whole processes, in turn with `cp` of the same bytes, and graphs in turn with TensorFlow; prints
+/// medians and ratios.
 @main
 struct Bench {
   static let runs = 9
 
   static func main() {
     let arguments = CommandLine.arguments
-    guard arguments.count >= 3 else {
-      print("usage: bench CKPT_CONVERT CASES [FOLDER]")
+    guard arguments.count >= 4, ["all", "files", "graphs"].contains(arguments[3]) else {
+      print("usage: bench CKPT_CONVERT CASES all|files|graphs [ORACLES [FOLDER]]")
       exit(64)
     }
+    let oracles = arguments.count > 4 ? arguments[4] : getenv("ORACLES").map { String(cString: $0) } ?? ""
     let folder =
-      arguments.count > 3
-      ? arguments[3] : "\(access("/dev/shm", W_OK) == 0 ? "/dev/shm" : "/tmp")/ckpt-convert-bench.\(getpid())"
+      arguments.count > 5
+      ? arguments[5] : "\(access("/dev/shm", W_OK) == 0 ? "/dev/shm" : "/tmp")/ckpt-convert-bench.\(getpid())"
     guard mkdir(folder, 0o700) == 0 || errno == EEXIST else {
       print("bench: \(folder) cannot be made")
       exit(73)
     }
     let bench = Bench(tool: arguments[1], cases: arguments[2], folder: folder)
-    bench.all()
+    if arguments[3] != "graphs" { bench.all() }
+    if arguments[3] != "files" {
+      Graphs(
+        tool: arguments[1], cases: arguments[2], folder: folder, script: "Benchmarks/graph/tf_times.py",
+        oracles: oracles.isEmpty ? nil : oracles
+      ).all()
+    }
     bench.removeFolder()
   }
 
@@ -113,8 +121,8 @@ struct Bench {
     )
   }
 
-  private func line(_ title: String, _ text: String) { print("\(title): \(text)") }
-  private func failed(_ title: String) { print("\(title): FAILED") }
+  private func line(_ title: String, _ text: String) { say("\(title): \(text)") }
+  private func failed(_ title: String) { say("\(title): FAILED") }
 
   /// A vector of random bits and its manifest.
   private func makeFlat(_ name: String, tensors: Int, elements: Int) -> String {
@@ -175,11 +183,5 @@ struct Bench {
   private func removeFolder() {
     for name in names() { unlink("\(folder)/\(name)") }
     rmdir(folder)
-  }
-
-  private func fixed(_ value: Double) -> String {
-    let hundredths = Int((value * 100).rounded())
-    let rest = hundredths % 100
-    return "\(hundredths / 100).\(rest < 10 ? "0" : "")\(rest)"
   }
 }

@@ -29,11 +29,13 @@ package final class GraphRunner {
   }
 
   /// Resolves everything between feeds and fetches.
+  /// - Parameter isTraced: whether the runs will be traced: then every node executes by itself, with the same results.
   /// - Throws: one error that names every unknown op and bad attribute; `notFound` for names that the graph does not have;
   ///   `usage` for placeholders that are needed and not fed.
-  package func prepare(feeds: [TensorName], fetches: [TensorName]) throws(CheckpointError) -> PreparedRun {
-    let key =
-      feeds.map { "\($0.node):\($0.output)" }.joined(separator: "\u{0}") + "\u{1}"
+  package func prepare(
+    feeds: [TensorName], fetches: [TensorName], isTraced: Bool = false
+  ) throws(CheckpointError) -> PreparedRun {
+    let key = (isTraced ? "t" : "") + feeds.map { "\($0.node):\($0.output)" }.joined(separator: "\u{0}") + "\u{1}"
       + fetches.map { "\($0.node):\($0.output)" }.joined(separator: "\u{0}")
     if let known = prepared[key] { return known }
     var sources: [Source: Int] = [:]
@@ -44,7 +46,7 @@ package final class GraphRunner {
     }
     var wanted: [Source] = []
     for fetch in fetches { wanted.append(try source(fetch, "fetch")) }
-    let program = try ProgramBuilder(graph, registry, budget).build(feeds: sources, fetches: wanted)
+    let program = try ProgramBuilder(graph, registry, budget, fuses: !isTraced).build(feeds: sources, fetches: wanted)
     var expected: [Placeholder?] = []
     for feed in feeds { expected.append(try graph.placeholder(feed)) }
     let run = PreparedRun(
@@ -62,7 +64,8 @@ package final class GraphRunner {
   package func run(
     feeds: [(name: TensorName, value: Value)], fetches: [TensorName], weights: Weights?, trace: Trace? = nil
   ) throws(CheckpointError) -> [Value] {
-    try prepare(feeds: feeds.map(\.name), fetches: fetches).run(feeds.map(\.value), weights: weights, trace: trace)
+    try prepare(feeds: feeds.map(\.name), fetches: fetches, isTraced: trace != nil)
+      .run(feeds.map(\.value), weights: weights, trace: trace)
   }
 
   /// A checkpoint's tensor, or a feed, as a value of this runner.
@@ -118,7 +121,9 @@ package final class PreparedRun {
   /// Nodes of the graph whose values come from the checkpoint.
   package var variables: [String] { program.variables.map(\.node) }
 
-  /// - Parameter values: for the feeds, in their order.
+  /// - Parameters:
+  ///   - values: for the feeds, in their order.
+  ///   - trace: sees every node only where the run was prepared for it.
   /// - Returns: the values of the fetches, in their order.
   /// - Throws: `notFound` for a fetch on a branch that was not taken.
   package func run(_ values: [Value], weights: Weights?, trace: Trace? = nil) throws(CheckpointError) -> [Value] {

@@ -4,13 +4,13 @@ import ProtoWire
 /// Makes the plan of a graph or of a function's body: finds what the fetches need and the feeds cut off, makes the kernels,
 /// numbers nodes and tensors, and lays out frames where there is control flow.
 struct PlanBuilder {
-  private let program: ProgramBuilder
-  private let body: Body
+  let program: ProgramBuilder
+  let body: Body
   private let bindings: [String: AttrValue]
   private let feeds: [Source: Int]
   private let argumentCount: Int
 
-  private var drafts: [Draft] = []
+  var drafts: [Draft] = []
   private var constants: [Value] = []
   private var hasFaults = false
 
@@ -84,6 +84,7 @@ struct PlanBuilder {
     if hasFaults { return nil }
     guard try checkEdges(links) else { return nil }
     fold(&links)
+    if program.fuses { try fuse(&links) }
     let isControlFlow = drafts.contains { $0.role != .kernel }
     if isControlFlow { materializeMergeInputs() }
     return isControlFlow ? try framed(links) : try straight(links)
@@ -121,7 +122,7 @@ struct PlanBuilder {
     draft.outputCount = context.outputCount
   }
 
-  private func context(of draft: Draft, _ node: NodeDef) -> NodeContext {
+  func context(of draft: Draft, _ node: NodeDef) -> NodeContext {
     NodeContext(
       name: node.name, op: node.op, inputCount: draft.data.count, id: draft.id, node: node, bindings: bindings,
       program: program)
@@ -162,19 +163,27 @@ struct PlanBuilder {
       constantOf[i] = constants.count
       constants.append(value)
     }
+    keep(&fetches) { constantOf[$0] < 0 } instead: { constantOf[$0] >= 0 ? .constant(constantOf[$0]) : nil }
+  }
+
+  /// Leaves out drafts.
+  /// - Parameters:
+  ///   - isKept: by the draft's number.
+  ///   - instead: what readers of a draft that is left out read; nil where there are none.
+  mutating func keep(_ fetches: inout [Link], where isKept: (Int) -> Bool, instead: (Int) -> Link?) {
     var number = [Int](repeating: -1, count: drafts.count)
     var kept: [Draft] = []
-    for i in drafts.indices where constantOf[i] < 0 {
+    for i in drafts.indices where isKept(i) {
       number[i] = kept.count
       kept.append(drafts[i])
     }
     func renumbered(_ link: Link) -> Link {
       guard case .node(let node, let index) = link else { return link }
-      return constantOf[node] >= 0 ? .constant(constantOf[node]) : .node(number[node], index)
+      return number[node] >= 0 ? .node(number[node], index) : instead(node) ?? link
     }
     for i in kept.indices {
-      kept[i].data = kept[i].data.map(renumbered)
-      kept[i].control = kept[i].control.compactMap { constantOf[$0] >= 0 ? nil : number[$0] }
+      for k in kept[i].data.indices { kept[i].data[k] = renumbered(kept[i].data[k]) }
+      kept[i].control = kept[i].control.compactMap { number[$0] >= 0 ? number[$0] : nil }
     }
     fetches = fetches.map(renumbered)
     drafts = kept

@@ -32,6 +32,8 @@ final class ProgramBuilder {
   let graph: Graph
   let registry: OpRegistry
   let budget: MemoryBudget
+  /// Whether nodes may be joined where nobody sees what lies between them.
+  let fuses: Bool
 
   private var functionIDs: [String: Int] = [:]
   private var waiting: [(name: String, bindings: [String: AttrValue])] = []
@@ -45,7 +47,8 @@ final class ProgramBuilder {
   private var faults: [CheckpointError] = []
   private(set) var unfed: [Placeholder] = []
 
-  init(_ graph: Graph, _ registry: OpRegistry, _ budget: MemoryBudget) {
+  init(_ graph: Graph, _ registry: OpRegistry, _ budget: MemoryBudget, fuses: Bool) {
+    self.fuses = fuses
     self.graph = graph
     self.registry = registry
     self.budget = budget

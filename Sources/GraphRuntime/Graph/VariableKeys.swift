@@ -87,16 +87,15 @@ final class VariableKeys: @unchecked Sendable {
   ) throws(CheckpointError) {
     var restores: [Int: (keys: [[UInt8]], slices: [[UInt8]])] = [:]
     for (i, node) in body.nodes.enumerated() where node.op == "RestoreV2" || node.op == "SaveV2" {
-      guard node.inputs.count >= 3, let keys = try strings(body, node.inputs[1]),
-        let slices = try strings(body, node.inputs[2])
+      let inputs = node.inputs
+      guard inputs.count >= 3, let keys = try strings(body, inputs[1]), let slices = try strings(body, inputs[2])
       else { continue }
       guard node.op == "SaveV2" else {
         restores[i] = (keys, slices)
         continue
       }
-      for (k, input) in node.inputs.dropFirst(3).enumerated() where k < keys.count {
-        guard let source = try origin(body, input, through: ["Identity", "ReadVariableOp"]),
-          let name = try variable(source)
+      for (k, input) in inputs.dropFirst(3).enumerated() where k < keys.count {
+        guard let source = try origin(body, input, through: ["Identity", "ReadVariableOp"]), let name = try variable(source)
         else { continue }
         let slice = try k < slices.count ? SliceSpec(slices[k]) : nil
         found[name, default: []].append(
@@ -105,9 +104,10 @@ final class VariableKeys: @unchecked Sendable {
     }
     if restores.isEmpty { return }
     for node in body.nodes where node.op == "Assign" || node.op == "AssignVariableOp" {
-      guard node.inputs.count >= 2, let value = try origin(body, node.inputs[1], through: ["Identity"]),
+      let inputs = node.inputs
+      guard inputs.count >= 2, let value = try origin(body, inputs[1], through: ["Identity"]),
         case .output(let restore, let k) = value, let (keys, slices) = restores[restore], k < keys.count,
-        let name = try variable(try body.source(node.inputs[0]))
+        let name = try variable(try body.source(inputs[0]))
       else { continue }
       let slice = try k < slices.count ? SliceSpec(slices[k]) : nil
       found[name, default: []].append(

@@ -5,6 +5,18 @@ import CheckpointCore
 /// side is packed once.
 struct MatMul: ArithmeticKernel {
   func kernel<T: ArithmeticElement>(_: T.Type, _ node: inout NodeContext) throws(CheckpointError) -> Kernel {
+    try MatMul.kernel(T.self, node, nil)
+  }
+
+  /// MatMul of float32 with what was joined to it.
+  static func kernel(_ node: NodeContext, _ tail: FusedTail) throws(CheckpointError) -> Kernel {
+    try kernel(Float.self, node, tail)
+  }
+
+  /// - Parameter tail: float32 only.
+  private static func kernel<T: ArithmeticElement>(
+    _: T.Type, _ node: NodeContext, _ tail: FusedTail?
+  ) throws(CheckpointError) -> Kernel {
     let transposeA = try node.bool("transpose_a", default: false)
     let transposeB = try node.bool("transpose_b", default: false)
     return { (context) throws(CheckpointError) in
@@ -18,19 +30,31 @@ struct MatMul: ArithmeticKernel {
       guard k == kOfB else {
         throw CheckpointError(.corrupt, "the matrices of shapes \(a.shape) and \(b.shape) cannot be multiplied")
       }
+      let bias = try tail?.bias(context, channels: n)
+      let activation = tail?.activation ?? CK_LINEAR
       let c = try context.allocate(T.dtype, [m, n])
       if T.dtype == .float32, !transposeB, m > 0, let packed = try context.packed(b, columns: n) {
-        // SAFETY: the sizes are those of the tensors, and the packed matrix is b.
+        // SAFETY: the sizes are those of the tensors, the bias has n elements, and the packed matrix is b.
         let status = unsafe a.withPointer(Float.self) { x in
-          unsafe c.withMutablePointer(Float.self) { z in
-            unsafe ck_gemm_packed_f32(
-              context.pool, transposeA ? 1 : 0, m, x, a.dimensions[1], packed.handle, z, n, nil, CK_LINEAR)
+          unsafe bias.withPointer(Float.self) { offsets in
+            unsafe c.withMutablePointer(Float.self) { z in
+              unsafe ck_gemm_packed_f32(
+                context.pool, transposeA ? 1 : 0, m, x, a.dimensions[1], packed.handle, z, n, offsets, activation)
+            }
           }
         }
         try context.check(status)
       } else {
         try context.products(
           T.self, a, [0], transposeA, b, [0], transposeB, c, (m: m, n: n, k: k))
+        if let bias, c.elementCount > 0 {
+          // SAFETY: c has m * n elements and the bias n; the kernel works in place.
+          unsafe bias.withPointer(Float.self) { offsets in
+            unsafe c.withMutablePointer(Float.self) { z in
+              unsafe ck_bias_add_f32(context.pool, m, n, z, offsets, activation, z)
+            }
+          }
+        }
       }
       context.emit(c)
     }

@@ -68,23 +68,22 @@ enum Convolution {
     }
   }
 
-  /// - Parameter fused: a bias (input 2) and an activation applied to every sum.
+  /// Conv2D of float32, channels last, with what was joined to it.
+  static func kernel(_ node: NodeContext, _ tail: FusedTail) throws(CheckpointError) -> Kernel {
+    try kernel(Float.self, try ConvolutionAttributes(node, spatial: 2), tail)
+  }
+
+  /// - Parameter tail: float32 only.
   static func kernel<T: RealElement>(
-    _: T.Type, _ attributes: ConvolutionAttributes, bias: Bool = false, activation: ck_activation = CK_LINEAR
+    _: T.Type, _ attributes: ConvolutionAttributes, _ tail: FusedTail? = nil
   ) throws(CheckpointError) -> Kernel {
     { (context) throws(CheckpointError) in
       let x = try context.channelsLast(try context.tensor(0, T.dtype), attributes.layout)
       let filter = try context.tensor(1, T.dtype)
       let plan = try attributes.plan(x.shape, filter.shape)
       var shape = plan.shape
-      var offsets: DenseTensor?
-      if bias {
-        let tensor = try context.tensor(2, T.dtype)
-        guard tensor.dimensions == [shape.out_c] else {
-          throw CheckpointError(.corrupt, "a bias of shape \(tensor.shape) for \(shape.out_c) channels")
-        }
-        offsets = tensor
-      }
+      let offsets = try tail?.bias(context, channels: shape.out_c)
+      let activation = tail?.activation ?? CK_LINEAR
       // A single image of few pixels is not worth a packed copy of a large filter; all else is.
       let packed = shape.groups == 1 && T.dtype == .float32 ? try context.packed(filter, columns: shape.out_c) : nil
       let y = try context.allocate(T.dtype, plan.output)
