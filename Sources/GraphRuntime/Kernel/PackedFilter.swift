@@ -24,6 +24,7 @@ import CheckpointCore
   }
 
   deinit {
+    // SAFETY: nobody else has the handle.
     unsafe ck_packed_free_f32(handle)
     budget.refund(byteCount)
   }

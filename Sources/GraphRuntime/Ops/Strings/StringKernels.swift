@@ -171,10 +171,25 @@ enum StringJoin {
       }
       var list: [[UInt8]] = []
       for i in 0..<shape.elementCount {
-        list.append(Array(inputs.map { $0.elements[$0.shape.rank == 0 ? 0 : i] }.joined(separator: separator)))
+        list.append(try context.joined(inputs.map { $0.elements[$0.shape.rank == 0 ? 0 : i] }, separator))
       }
       context.emit(.strings(try context.strings(shape, list)))
     }
+  }
+}
+
+extension KernelContext {
+  /// The parts one after the other, if the run may hold so many bytes.
+  fileprivate func joined(_ parts: [[UInt8]], _ separator: [UInt8]) throws(CheckpointError) -> [UInt8] {
+    let count = parts.reduce(separator.count * max(parts.count - 1, 0)) { $0 + $1.count }
+    try requireRoom(for: count)
+    var whole: [UInt8] = []
+    whole.reserveCapacity(count)
+    for (i, part) in parts.enumerated() {
+      if i > 0 { whole += separator }
+      whole += part
+    }
+    return whole
   }
 }
 
@@ -210,7 +225,7 @@ enum ReduceJoin {
           for (k, d) in axes.enumerated() { position += i / innerStrides[k] % inner[k] * strides[d] }
           return input.elements[position]
         }
-        list.append(Array(parts.joined(separator: separator)))
+        list.append(try context.joined(parts, separator))
       }
       context.emit(.strings(try context.strings(shape, list)))
     }
