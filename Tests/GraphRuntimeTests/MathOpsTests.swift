@@ -171,3 +171,28 @@ import Testing
     #expect(y == floats([0, 0, 0, 0, 0, 0], [2, 3]))
   }
 }
+
+@Suite struct HalfTests {
+  @Test func everyHalfWidensExactly() {
+    for bits in UInt16.min...UInt16.max {
+      let half = Float16(bitPattern: bits)
+      if half.isNaN {
+        #expect(half.widened.isNaN)
+      } else {
+        #expect(half.widened.bitPattern == Float(half).bitPattern)
+        #expect(Float16(rounding: Float(half)).bitPattern == bits)
+      }
+    }
+  }
+
+  @Test func floatsRoundToTheNearestHalf() {
+    var bits: UInt32 = 0
+    while bits < UInt32.max - 60_013 {
+      let value = Float(bitPattern: bits)
+      let half = Float16(rounding: value)
+      #expect(value.isNaN ? half.isNaN : half.bitPattern == Float16(value).bitPattern)
+      bits += 60_013
+    }
+    #expect(Float16(rounding: .nan).isNaN)
+  }
+}

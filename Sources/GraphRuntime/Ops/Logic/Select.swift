@@ -56,13 +56,30 @@ extension KernelContext {
   }
 
   private func choose<T: Element>(_: T.Type, _ c: DenseTensor, _ p: DenseTensor, _ q: DenseTensor, _ y: DenseTensor) {
-    let choice = c.elements(UInt8.self)
-    let a = p.elements(T.self)
-    let b = q.elements(T.self)
-    var to = y.mutableElements(T.self)
-    let (cStep, aStep, bStep) = (
-      c.elementCount == 1 ? 0 : 1, p.elementCount == 1 ? 0 : 1, q.elementCount == 1 ? 0 : 1
-    )
-    for i in to.indices { to[i] = choice[i * cStep] != 0 ? a[i * aStep] : b[i * bStep] }
+    let count = y.elementCount
+    let (aStep, bStep) = (p.elementCount == 1 ? 0 : 1, q.elementCount == 1 ? 0 : 1)
+    // SAFETY: y has `count` elements, and so have the others unless they have a single one, which is then taken each time.
+    unsafe c.withPointer(UInt8.self) { choice in
+      unsafe p.withPointer(T.self) { a in
+        unsafe q.withPointer(T.self) { b in
+          unsafe y.withMutablePointer(T.self) { to in
+            if c.elementCount == 1 {
+              let isFirst = unsafe choice[0] != 0
+              for i in 0..<count { unsafe to[i] = isFirst ? a[i * aStep] : b[i * bStep] }
+            } else if aStep & bStep == 1 {
+              for i in 0..<count {
+                let (x, y) = unsafe (a[i], b[i])
+                unsafe to[i] = choice[i] != 0 ? x : y
+              }
+            } else {
+              for i in 0..<count {
+                let (x, y) = unsafe (a[i * aStep], b[i * bStep])
+                unsafe to[i] = choice[i] != 0 ? x : y
+              }
+            }
+          }
+        }
+      }
+    }
   }
 }

@@ -77,7 +77,7 @@ extension UInt8: CastSource { var wide: Int64 { Int64(self) } }
 extension UInt16: CastSource { var wide: Int64 { Int64(self) } }
 extension UInt32: CastSource { var wide: Int64 { Int64(self) } }
 extension UInt64: CastSource { var wide: UInt64 { self } }
-extension Float16: CastSource { var wide: Float { Float(self) } }
+extension Float16: CastSource { var wide: Float { widened } }
 extension BFloat16: CastSource { var wide: Float { float } }
 extension Float: CastSource { var wide: Float { self } }
 extension Double: CastSource { var wide: Double { self } }
@@ -142,10 +142,33 @@ extension Double: CastTarget {
 }
 
 extension Float16: CastTarget {
-  init(cast value: Int64) { self.init(Float(value)) }
-  init(cast value: UInt64) { self.init(Float(value)) }
-  init(cast value: Float) { self.init(value) }
-  init(cast value: Double) { self.init(Float(value)) }
+  init(cast value: Int64) { self.init(rounding: Float(value)) }
+  init(cast value: UInt64) { self.init(rounding: Float(value)) }
+  init(cast value: Float) { self.init(rounding: value) }
+  init(cast value: Double) { self.init(rounding: Float(value)) }
+
+  /// The value as a float, without branches: the compiler's own conversion is a call for each element.
+  var widened: Float {
+    let bits = UInt32(bitPattern)
+    let magnitude = (bits & 0x7fff) << 13
+    let exponent = magnitude & 0x0f80_0000
+    // Infinities and NaN move to the top exponent; what is below the normal numbers is normalised by a subtraction.
+    let normal = magnitude &+ 0x3800_0000 &+ (exponent == 0x0f80_0000 ? 0x3800_0000 : 0)
+    let small = Float(bitPattern: magnitude &+ 0x3880_0000) - Float(bitPattern: 0x3880_0000)
+    return Float(bitPattern: (exponent == 0 ? small.bitPattern : normal) | (bits & 0x8000) << 16)
+  }
+
+  /// The nearest half, ties to even.
+  init(rounding value: Float) {
+    let sign = value.bitPattern & 0x8000_0000
+    let magnitude = value.bitPattern ^ sign
+    let huge: UInt32 = magnitude > 0x7f80_0000 ? 0x7e00 : 0x7c00
+    // The addition shifts the bits of a number below the normal ones into place, and rounds it.
+    let small = (Float(bitPattern: magnitude) + 0.5).bitPattern &- 0x3f00_0000
+    let normal = (magnitude &- 0x3800_0000 &+ 0xfff &+ (magnitude >> 13 & 1)) >> 13
+    let half = magnitude >= 0x4780_0000 ? huge : magnitude < 0x3880_0000 ? small : normal
+    self.init(bitPattern: UInt16(truncatingIfNeeded: half | sign >> 16))
+  }
 }
 
 extension BFloat16: CastTarget {
