@@ -1,5 +1,8 @@
 import CheckpointCore
 
+/// Most outputs that an attribute may ask for.
+let mostOutputs = 1 << 20
+
 /// Pack: N tensors of one shape as one, along a new dimension. Attributes N, T, axis.
 enum Pack {
   static func build(_ node: inout NodeContext) throws(CheckpointError) -> Kernel {
@@ -36,7 +39,7 @@ enum Unpack {
   static func build(_ node: inout NodeContext) throws(CheckpointError) -> Kernel {
     let axis = try node.int("axis", default: 0)
     let count = try node.int("num")
-    guard count >= 0 else { throw CheckpointError(.corrupt, "num is \(count)") }
+    guard count >= 0, count <= mostOutputs else { throw CheckpointError(.corrupt, "num is \(count)") }
     node.outputCount = count
     return { (context) throws(CheckpointError) in
       let x = try context.tensor(0)
@@ -124,7 +127,7 @@ enum Concat {
 enum Split {
   static func build(_ node: inout NodeContext) throws(CheckpointError) -> Kernel {
     let count = try node.int("num_split")
-    guard count > 0 else { throw CheckpointError(.corrupt, "num_split is \(count)") }
+    guard count > 0, count <= mostOutputs else { throw CheckpointError(.corrupt, "num_split is \(count)") }
     node.outputCount = count
     return { (context) throws(CheckpointError) in
       let x = try context.tensor(1)
@@ -138,7 +141,7 @@ enum Split {
 
   static func buildV(_ node: inout NodeContext) throws(CheckpointError) -> Kernel {
     let count = try node.int("num_split")
-    guard count > 0 else { throw CheckpointError(.corrupt, "num_split is \(count)") }
+    guard count > 0, count <= mostOutputs else { throw CheckpointError(.corrupt, "num_split is \(count)") }
     node.outputCount = count
     return { (context) throws(CheckpointError) in
       let x = try context.tensor(0)

@@ -5,7 +5,7 @@ import CheckpointCore
 enum DynamicPartition {
   static func build(_ node: inout NodeContext) throws(CheckpointError) -> Kernel {
     let count = try node.int("num_partitions")
-    guard count > 0, count <= 1 << 20 else { throw CheckpointError(.corrupt, "num_partitions is \(count)") }
+    guard count > 0, count <= mostOutputs else { throw CheckpointError(.corrupt, "num_partitions is \(count)") }
     node.outputCount = count
     return { (context) throws(CheckpointError) in
       let x = try context.tensor(0)
@@ -38,7 +38,7 @@ enum DynamicPartition {
 enum DynamicStitch {
   static func build(_ node: inout NodeContext) throws(CheckpointError) -> Kernel {
     let count = try node.int("N")
-    guard count >= 1, node.inputCount == 2 * count else {
+    guard count >= 1, count <= mostOutputs, node.inputCount == 2 * count else {
       throw CheckpointError(.corrupt, "has \(node.inputCount) inputs, not twice \(count)")
     }
     return { (context) throws(CheckpointError) in
