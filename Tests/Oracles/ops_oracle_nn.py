@@ -197,8 +197,8 @@ def conv2d_backprop_filter(g):
 
 
 def near(g, window):
-    """Strides that leave out one element at most: beyond that, TensorFlow 2 begins three-dimensional SAME windows inside
-    the input, unlike version 1 and unlike its two-dimensional ones."""
+    """Strides that leave out one element at most: beyond that, TensorFlow 2 begins three-dimensional SAME windows
+    inside the input, unlike version 1 and unlike its two-dimensional ones."""
     return [1] + [g.integer(1, min(3, int(n) + 1)) for n in window] + [1]
 
 
@@ -520,7 +520,8 @@ def suppression(name):
         if name[-1] in "45":
             arguments["pad_to_max_output_size"] = g.flip()
         if name[-1] == "5":
-            arguments["soft_nms_sigma"] = g.feed(np.float32(g.choice([0.0, 0.1, 0.5])))
+            # 1.15 still lets iou_threshold suppress where suppression is soft.
+            arguments["soft_nms_sigma"] = g.feed(np.float32(g.choice([0.0, 0.1, 0.5]) if MODERN else 0))
         return g.op(name, **arguments)
 
 
