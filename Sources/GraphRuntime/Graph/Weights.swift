@@ -85,33 +85,6 @@ extension Shape {
 }
 
 /// Up to three names that differ least from the one that was not found.
-package func nearest(to wanted: String, among names: [String], count: Int = 3) -> [String] {
-  // Long lists are narrowed to names that share an end, which is cheap to see.
-  let target = Array(wanted.utf8.prefix(200))
-  var scored: [(distance: Int, name: String)] = []
-  for name in names.prefix(20_000) {
-    let utf8 = Array(name.utf8.prefix(200))
-    guard abs(utf8.count - target.count) <= max(8, target.count / 2) else { continue }
-    let distance = editDistance(target, utf8, limit: max(3, target.count / 2))
-    if let distance { scored.append((distance, name)) }
-  }
-  return scored.sorted { ($0.distance, $0.name) < ($1.distance, $1.name) }.prefix(count).map(\.name)
-}
-
-/// Insertions, deletions and changes from one to the other, or nil beyond the limit.
-private func editDistance(_ a: [UInt8], _ b: [UInt8], limit: Int) -> Int? {
-  var row = Array(0...b.count)
-  for i in a.indices {
-    var diagonal = row[0]
-    row[0] = i + 1
-    var least = row[0]
-    for j in b.indices {
-      let cost = min(row[j] + 1, row[j + 1] + 1, diagonal + (a[i] == b[j] ? 0 : 1))
-      diagonal = row[j + 1]
-      row[j + 1] = cost
-      least = min(least, cost)
-    }
-    if least > limit { return nil }
-  }
-  return row[b.count] <= limit ? row[b.count] : nil
+package func nearest(to wanted: String, among names: [String]) -> [String] {
+  NearestNames.to(wanted, in: names.map { Name($0) }).map(\.description)
 }

@@ -241,6 +241,12 @@ extension KernelContext {
     return tensor
   }
 
+  /// Fails where the run may not hold `byteCount` bytes more: for what is built before it can be charged, such as strings.
+  package func requireRoom(for byteCount: Int) throws(CheckpointError) {
+    try run.budget.charge(byteCount)
+    run.budget.refund(byteCount)
+  }
+
   /// A tensor of strings.
   package func strings(_ shape: Shape, _ elements: [[UInt8]]) throws(CheckpointError) -> StringTensor {
     try StringTensor(shape, elements, budget: run.budget)

@@ -1,5 +1,3 @@
-public import CheckpointCore
-
 /// Names that a misspelt one may have meant.
 public enum NearestNames {
   /// - Returns: at most three names whose edit distance is below half of the text's length, nearest first.
