@@ -83,7 +83,8 @@ struct ConvertCommand: ParsableCommand {
   @Flag(help: "Go on although something is lost; it is listed all the same.")
   var allowLoss = false
 
-  @Option(help: "Read the output back and compare: none, bytes, or graph, which also runs the network before and after.")
+  @Option(
+    help: "Read the output back and compare: none, bytes, or graph, which also runs the network before and after.")
   var verify = Check.bytes
 
   @Option(
@@ -204,7 +205,8 @@ struct ConvertCommand: ParsableCommand {
     defer { line?.finish() }
     var staged = try StagedOutput(prefix: prefix, replacing: force, protecting: source.source.files)
     let options = WriteOptions(
-      shards: shards, largestShard: maxShardSize?.bytes, digests: digests, stateFile: stateFile, orderName: plan.orderName,
+      shards: shards, largestShard: maxShardSize?.bytes, digests: digests, stateFile: stateFile,
+      orderName: plan.orderName,
       madeBy: CkptConvert.madeBy, jobs: cores, progress: line?.progress)
     try writer.write(result, to: &staged, options: options)
     if verify != .none, let reader = format.reader {
@@ -225,7 +227,8 @@ struct ConvertCommand: ParsableCommand {
     _ source: VariableStore, _ written: VariableStore, _ plan: ConversionPlan
   ) throws(CheckpointError) {
     guard let path = graph ?? source.graph?.path else {
-      throw CheckpointError(.usage, "there is no graph beside the input", remedy: "name it with --graph, or use --verify bytes")
+      throw CheckpointError(
+        .usage, "there is no graph beside the input", remedy: "name it with --graph, or use --verify bytes")
     }
     let graph = try GraphLoader.load(path)
     let request = try running.request(graph, fetches: running.fetch, fillsPlaceholders: true)

@@ -45,7 +45,9 @@ struct ReadingOptions: ParsableArguments {
       throw CheckpointError(
         .usage, "--collection and --scope choose variables of a graph", remedy: "name the graph with --layout")
     }
-    if layout != nil, from == nil, let found = try? Opening.find(path), !["npy", "npy-flat"].contains(found.format.name) {
+    if layout != nil, from == nil, let found = try? Opening.find(path),
+      !["npy", "npy-flat"].contains(found.format.name)
+    {
       throw ReadingOptions.saysItself(found)
     }
     // A layout decides even where a manifest lies beside the vector.

@@ -40,7 +40,8 @@ struct RunCommand: ParsableCommand {
 
   @Option(
     name: .customLong("repeat"),
-    help: ArgumentHelp("Run n times more after the first, and show what a run takes: the median, in ms.", valueName: "n"))
+    help: ArgumentHelp(
+      "Run n times more after the first, and show what a run takes: the median, in ms.", valueName: "n"))
   var repeats: Int?
 
   @Flag(help: "Print one JSON object.")
@@ -55,7 +56,9 @@ struct RunCommand: ParsableCommand {
   func run() throws { try compute() }
 
   func validate() throws {
-    if let repeats, !(1...1_000_000).contains(repeats) { throw ValidationError("--repeat takes a number from 1 to 1000000") }
+    if let repeats, !(1...1_000_000).contains(repeats) {
+      throw ValidationError("--repeat takes a number from 1 to 1000000")
+    }
   }
 
   private func compute() throws(CheckpointError) {

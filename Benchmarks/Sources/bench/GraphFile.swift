@@ -47,22 +47,26 @@ enum GraphFile {
         graph.message(1, node(name, op, inputs, members + more))
       }
       let sizes = Message {
-        $0.message(8, Message { tensor in
-          tensor.number(1, 3)
-          tensor.message(2, shape([4]))
-          tensor.message(4, Message([3, 3, 64, 64].flatMap { [UInt8($0), 0, 0, 0] }))
-        })
+        $0.message(
+          8,
+          Message { tensor in
+            tensor.number(1, 3)
+            tensor.message(2, shape([4]))
+            tensor.message(4, Message([3, 3, 64, 64].flatMap { [UInt8($0), 0, 0, 0] }))
+          })
       }
       add(weights + "/Initializer/shape", "Const", [], [("dtype", Message { $0.number(6, 3) }), ("value", sizes)])
       for part in ["mean", "stddev"] {
         add(weights + "/Initializer/truncated_normal/" + part, "Const", [], [("dtype", type), ("value", scalar)])
       }
-      add(weights + "/Initializer/truncated_normal/TruncatedNormal", "TruncatedNormal", [weights + "/Initializer/shape"])
+      add(
+        weights + "/Initializer/truncated_normal/TruncatedNormal", "TruncatedNormal", [weights + "/Initializer/shape"])
       add(
         weights + "/Initializer/truncated_normal/mul", "Mul",
         [weights + "/Initializer/truncated_normal/TruncatedNormal", weights + "/Initializer/truncated_normal/stddev"])
       for variable in [weights, weights + "/Adam", weights + "/Adam_1"] {
-        add(variable, "VariableV2", [], [("dtype", type), ("shape", Message { $0.message(7, shape([3, 3, 64, 64])) })])
+        add(
+          variable, "VariableV2", [], [("dtype", type), ("shape", Message { $0.message(7, shape([3, 3, 64, 64])) })])
         add(variable + "/Assign", "Assign", [variable, weights + "/Initializer/truncated_normal/mul"])
         add(variable + "/read", "Identity", [variable])
       }
@@ -87,7 +91,9 @@ enum GraphFile {
         "Adam/update_\(weights)/ApplyAdam", "ApplyAdam",
         [weights, weights + "/Adam", weights + "/Adam_1", gradient + "tuple/control_dependency_1"])
       for part in 0..<8 {
-        add("gradients/\(block)/Relu_grad/AddN_\(part)/reduction_indices", "Const", [], [("dtype", type), ("value", scalar)])
+        add(
+          "gradients/\(block)/Relu_grad/AddN_\(part)/reduction_indices", "Const", [],
+          [("dtype", type), ("value", scalar)])
       }
     }
     var meta = Message()
@@ -111,7 +117,9 @@ enum GraphFile {
     node(name, "Placeholder", [], [("dtype", type), ("shape", Message { $0.message(7, shape(sizes)) })])
   }
 
-  private static func node(_ name: String, _ op: String, _ inputs: [String], _ attributes: [(String, Message)]) -> Message {
+  private static func node(_ name: String, _ op: String, _ inputs: [String], _ attributes: [(String, Message)])
+    -> Message
+  {
     Message { node in
       node.text(1, name)
       node.text(2, op)

@@ -31,7 +31,8 @@ struct Graphs {
     var json: String {
       let feeds = feeds.map { "\"\($0.name)\": \"\($0.file)\"" }.joined(separator: ", ")
       let fetches = fetches.map { "\"\($0)\"" }.joined(separator: ", ")
-      return "{\"graph\": \"\(graph)\", \"checkpoint\": \(checkpoint.map { "\"\($0)\"" } ?? "null"), \"feeds\": {\(feeds)}, "
+      return
+        "{\"graph\": \"\(graph)\", \"checkpoint\": \(checkpoint.map { "\"\($0)\"" } ?? "null"), \"feeds\": {\(feeds)}, "
         + "\"fetches\": [\(fetches)], \"runs\": \(runs)}"
     }
 
@@ -44,7 +45,9 @@ struct Graphs {
   func all() {
     let (python, missing) = environments()
     for reason in missing { say("skipped: \(reason)") }
-    say("graphs: medians of \(Graphs.rounds) rounds in turn, ms of processor time (of the clock); × is of processor times\n")
+    say(
+      "graphs: medians of \(Graphs.rounds) rounds in turn, ms of processor time (of the clock); × is of processor times\n"
+    )
     let requests = makeRequests()
     for threads in [1, 2] {
       var workers: [(name: String, worker: Worker)] = []
@@ -65,7 +68,11 @@ struct Graphs {
     var missing: [String] = []
     for (name, folder) in [("1.8", "tf18"), ("1.15", "tf115"), ("2.21", "tf2")] {
       let python = "\(oracles)/\(folder)/bin/python"
-      if access(python, X_OK) == 0 { found.append((name, python)) } else { missing.append("TensorFlow \(name): no \(python)") }
+      if access(python, X_OK) == 0 {
+        found.append((name, python))
+      } else {
+        missing.append("TensorFlow \(name): no \(python)")
+      }
     }
     return (found, missing)
   }
@@ -108,7 +115,8 @@ struct Graphs {
   }
 
   private func ours(_ request: Request, _ threads: Int) -> Times? {
-    guard let text = output(request.arguments(tool, jobs: threads)), let clock = Graphs.number("milliseconds", in: text),
+    guard let text = output(request.arguments(tool, jobs: threads)),
+      let clock = Graphs.number("milliseconds", in: text),
       let process = Graphs.number("process_milliseconds", in: text)
     else { return nil }
     return Times(clock: clock, process: process)
@@ -120,7 +128,9 @@ struct Graphs {
     let bytes = Array(text.utf8)
     guard bytes.count > wanted.count else { return nil }
     for i in 0..<bytes.count - wanted.count where Array(bytes[i..<i + wanted.count]) == wanted {
-      let rest = bytes[(i + wanted.count)...].drop { $0 == 0x20 }.prefix { $0 != 0x2c && $0 != 0x0a && $0 != 0x7d && $0 != 0x20 }
+      let rest = bytes[(i + wanted.count)...].drop { $0 == 0x20 }.prefix {
+        $0 != 0x2c && $0 != 0x0a && $0 != 0x7d && $0 != 0x20
+      }
       return Double(String(decoding: rest, as: UTF8.self))
     }
     return nil
@@ -131,7 +141,8 @@ struct Graphs {
     let model = "\(cases)/mnist-slim/checkpoints/epoch-9"
     let feeds = digits(297)
     let command =
-      [tool, "run", model + ".meta", "--fetch", "accuracy_op:0"] + feeds.flatMap { ["--feed", "\($0.name)=\($0.file)"] }
+      [tool, "run", model + ".meta", "--fetch", "accuracy_op:0"]
+      + feeds.flatMap { ["--feed", "\($0.name)=\($0.file)"] }
     let request = Request(
       title: "", graph: model + ".meta", checkpoint: model, feeds: feeds, fetches: ["accuracy_op:0"], runs: 1, limit: 0)
     var own: [Cost] = []
@@ -147,7 +158,9 @@ struct Graphs {
     var text =
       "start to answer, mnist-slim epoch 9, 297 images: clock \(fixed(median(own.map(\.wall)) * 1000)) ms (limit 100), cpu \(fixed(median(own.map(\.cpu)) * 1000)) ms"
     for (name, _) in python {
-      if let costs = theirs[name] { text += "; TensorFlow \(name) \(fixed(median(costs.map(\.wall)))) s, cpu \(fixed(median(costs.map(\.cpu)))) s" }
+      if let costs = theirs[name] {
+        text += "; TensorFlow \(name) \(fixed(median(costs.map(\.wall)))) s, cpu \(fixed(median(costs.map(\.cpu)))) s"
+      }
     }
     say(text)
   }
@@ -159,7 +172,10 @@ struct Graphs {
     var clocks: [Double] = []
     var processes: [Double] = []
     for _ in 0..<Bench.runs {
-      guard let text = output([tool, "run", graph, "--fetch", "block_1/weights/Initializer/shape:0", "--repeat", "1", "--json"]),
+      guard
+        let text = output([
+          tool, "run", graph, "--fetch", "block_1/weights/Initializer/shape:0", "--repeat", "1", "--json",
+        ]),
         let clock = Graphs.number("load_milliseconds", in: text),
         let process = Graphs.number("load_process_milliseconds", in: text)
       else { return say("loading and pruning: FAILED") }
@@ -167,7 +183,8 @@ struct Graphs {
       processes.append(process)
     }
     say(
-      "loading and pruning a .meta of \(fixed(Double(size) / 1e6)) MB: clock \(fixed(median(clocks))) ms (limit 60), cpu \(fixed(median(processes))) ms")
+      "loading and pruning a .meta of \(fixed(Double(size) / 1e6)) MB: clock \(fixed(median(clocks))) ms (limit 60), cpu \(fixed(median(processes))) ms"
+    )
   }
 
   // MARK: What is run
@@ -191,7 +208,8 @@ struct Graphs {
         fetches: ["probabilities:0", "rnn/while/Exit_3:0", "rnn/while/Exit_4:0"], runs: 500, limit: 0.5),
       Request(
         title: "sgemm 1024³, both fed", graph: "\(folder)/product.pb",
-        feeds: [("a:0", "\(folder)/square.npy"), ("b:0", "\(folder)/square.npy")], fetches: ["c:0"], runs: 21, limit: 1.1),
+        feeds: [("a:0", "\(folder)/square.npy"), ("b:0", "\(folder)/square.npy")], fetches: ["c:0"], runs: 21,
+        limit: 1.1),
       Request(
         title: "convolution 8×56×56×64→64, 3×3", graph: "\(folder)/convolution.pb",
         feeds: [("x:0", "\(folder)/image.npy")], fetches: ["y:0"], runs: 21, limit: 1.1),
@@ -217,7 +235,8 @@ enum NumPyFile {
     while (10 + header.utf8.count + 1) % 64 != 0 { header += " " }
     header += "\n"
     let bytes =
-      [0x93] + Array("NUMPY".utf8) + [1, 0, UInt8(header.utf8.count & 255), UInt8(header.utf8.count >> 8)] + Array(header.utf8)
+      [0x93] + Array("NUMPY".utf8) + [1, 0, UInt8(header.utf8.count & 255), UInt8(header.utf8.count >> 8)]
+      + Array(header.utf8)
     guard let file = fopen(path, "w") else { return }
     fwrite(bytes, 1, bytes.count, file)
     values.withUnsafeBytes { _ = fwrite($0.baseAddress, 1, $0.count, file) }

@@ -46,7 +46,13 @@ extension PlanBuilder {
         if bias != tail { isGone[bias] = true }
       }
     }
-    if isGone.contains(true) { keep(&fetches) { !isGone[$0] } instead: { _ in nil } }
+    if isGone.contains(true) {
+      keep(&fetches) {
+        !isGone[$0]
+      } instead: { _ in
+        nil
+      }
+    }
   }
 
   /// The kernel of both nodes and of the activation, or nil where it does not exist. Its errors name the node that they

@@ -35,7 +35,8 @@ package final class GraphRunner {
   package func prepare(
     feeds: [TensorName], fetches: [TensorName], isTraced: Bool = false
   ) throws(CheckpointError) -> PreparedRun {
-    let key = (isTraced ? "t" : "") + feeds.map { "\($0.node):\($0.output)" }.joined(separator: "\u{0}") + "\u{1}"
+    let key =
+      (isTraced ? "t" : "") + feeds.map { "\($0.node):\($0.output)" }.joined(separator: "\u{0}") + "\u{1}"
       + fetches.map { "\($0.node):\($0.output)" }.joined(separator: "\u{0}")
     if let known = prepared[key] { return known }
     var sources: [Source: Int] = [:]

@@ -163,7 +163,11 @@ struct PlanBuilder {
       constantOf[i] = constants.count
       constants.append(value)
     }
-    keep(&fetches) { constantOf[$0] < 0 } instead: { constantOf[$0] >= 0 ? .constant(constantOf[$0]) : nil }
+    keep(&fetches) {
+      constantOf[$0] < 0
+    } instead: {
+      constantOf[$0] >= 0 ? .constant(constantOf[$0]) : nil
+    }
   }
 
   /// Leaves out drafts.

@@ -2,8 +2,7 @@ import CheckpointCore
 
 extension Plan {
   /// Runs a plan without control flow: every node once, in order. A value goes as soon as its last reader has it.
-  func runStraight(_ arguments: inout [Value?], _ context: inout KernelContext) throws(CheckpointError) -> [Value?]
-  {
+  func runStraight(_ arguments: inout [Value?], _ context: inout KernelContext) throws(CheckpointError) -> [Value?] {
     var values = [Value?](repeating: nil, count: outputCount)
     for index in nodes.indices {
       let node = nodes[index]

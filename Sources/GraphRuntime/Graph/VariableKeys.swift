@@ -95,7 +95,8 @@ final class VariableKeys: @unchecked Sendable {
         continue
       }
       for (k, input) in inputs.dropFirst(3).enumerated() where k < keys.count {
-        guard let source = try origin(body, input, through: ["Identity", "ReadVariableOp"]), let name = try variable(source)
+        guard let source = try origin(body, input, through: ["Identity", "ReadVariableOp"]),
+          let name = try variable(source)
         else { continue }
         let slice = try k < slices.count ? SliceSpec(slices[k]) : nil
         found[name, default: []].append(

@@ -16,7 +16,8 @@ enum FusedOps {
       throw CheckpointError(.unsupported, "a fused op of another dtype than float32")
     }
     let names = try node.strings("fused_ops", default: []).map { String(decoding: $0, as: UTF8.self) }
-    guard names.first == "BiasAdd", names.count <= 2, ["Relu", "Relu6"].contains(names.dropFirst().first ?? "Relu") else {
+    guard names.first == "BiasAdd", names.count <= 2, ["Relu", "Relu6"].contains(names.dropFirst().first ?? "Relu")
+    else {
       throw CheckpointError(
         .unsupported, "fused_ops is \(names)", remedy: "export the graph without TensorFlow's optimizer")
     }
