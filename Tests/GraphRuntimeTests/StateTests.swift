@@ -44,6 +44,24 @@ import Testing
     #expect(try runner.ints([], "a/read", weights: weights) == [[5]])
   }
 
+  @Test func whoReadAReferenceVariableSeesItsChanges() throws {
+    var graph = GraphWriter()
+    variable(&graph, "a", [])
+    graph.constant("one", [1])
+    graph.node("add", "AssignAdd", ["a", "one", "^a/read"])
+    graph.constant("zero", [0], control: ["^add"])
+    graph.node("after", "Add", ["a/read", "zero"])
+    graph.node("b", "VarHandleOp", [], [("dtype", .type(3)), ("shape", .shape([])), ("shared_name", .text("a"))])
+    graph.node("b/read", "ReadVariableOp", ["b"])
+    graph.node("b/add", "AssignAddVariableOp", ["b", "one", "^b/read"])
+    graph.constant("b/zero", [0], control: ["^b/add"])
+    graph.node("b/after", "Add", ["b/read", "b/zero"])
+    let runner = try graph.runner()
+    let weights = Weights(try store([("a", [5], []), ("b", [5], [])]), for: runner.graph)
+    for _ in 0..<2 { #expect(try runner.ints([], "after", weights: weights) == [[6]]) }
+    for _ in 0..<2 { #expect(try runner.ints([], "b/after", weights: weights) == [[5]]) }
+  }
+
   @Test func aMissingVariableMattersOnlyWhereItIsRead() throws {
     var graph = GraphWriter()
     variable(&graph, "layer/weights", [1])

@@ -83,6 +83,7 @@ struct PlanBuilder {
     }
     if hasFaults { return nil }
     guard try checkEdges(links) else { return nil }
+    markChangedReferences()
     fold(&links)
     if program.fuses { try fuse(&links) }
     let isControlFlow = drafts.contains { $0.role != .kernel }
@@ -153,6 +154,40 @@ struct PlanBuilder {
     }
     for link in fetches { check(link, "a fetch") }
     return isSound
+  }
+
+  /// Ops that change the variable that their first input refers to.
+  private static let changers: Set<String> = [
+    "Assign", "AssignAdd", "AssignSub", "ScatterUpdate", "ScatterAdd", "ScatterSub", "StridedSliceAssign",
+  ]
+
+  /// Finds the reference variables that are changed, through the nodes that pass references on.
+  private func markChangedReferences() {
+    var seen = [Bool](repeating: false, count: drafts.count)
+    var stack: [Int] = []
+    func follow(_ draft: Draft) {
+      for case .node(let source, _) in draft.data where !seen[source] {
+        seen[source] = true
+        stack.append(source)
+      }
+    }
+    for draft in drafts where PlanBuilder.changers.contains(draft.op) {
+      if case .node(let source, _)? = draft.data.first, !seen[source] {
+        seen[source] = true
+        stack.append(source)
+      }
+    }
+    while let next = stack.popLast() {
+      let draft = drafts[next]
+      if let variable = program.variableOf[draft.id] {
+        program.changedReferences.insert(variable)
+      } else if draft.isReference || draft.op == "RefIdentity" {
+        follow(draft)
+      } else if PlanBuilder.changers.contains(draft.op), case .node(let source, _)? = draft.data.first, !seen[source] {
+        seen[source] = true
+        stack.append(source)
+      }
+    }
   }
 
   /// Takes constants that wait for nothing out of the nodes: their readers have them at hand.

@@ -6,8 +6,11 @@ final class Program: Sendable {
   let main: Plan
   let functions: [Plan]
   let variables: [VariableSpec]
+  /// Reference variables that a node of the program changes.
+  let changedReferences: Set<Int>
 
-  init(main: Plan, functions: [Plan], variables: [VariableSpec]) {
+  init(main: Plan, functions: [Plan], variables: [VariableSpec], changedReferences: Set<Int>) {
+    self.changedReferences = changedReferences
     self.main = main
     self.functions = functions
     self.variables = variables
@@ -71,7 +74,8 @@ final class ProgramBuilder {
     try report()
     try refuseEndlessCalls()
     guard let main else { throw CheckpointError(.corrupt, "the graph cannot be run") }
-    return Program(main: main, functions: functions, variables: variables)
+    return Program(
+      main: main, functions: functions, variables: variables, changedReferences: changedReferences)
   }
 
   private func build(function name: String, _ bindings: [String: AttrValue]) throws(CheckpointError) -> Plan {
@@ -134,6 +138,10 @@ final class ProgramBuilder {
     variables.append(spec)
     return variables.count - 1
   }
+
+  /// The variable of each node that makes one, by the node's number.
+  var variableOf: [Int: Int] = [:]
+  var changedReferences: Set<Int> = []
 
   func unknown(op: String, node: String) {
     if let i = unknownOps.firstIndex(where: { $0.op == op }) {

@@ -45,7 +45,9 @@ package final class RunState: @unchecked Sendable {
   func variable(_ index: Int) -> VariableCell {
     if let known = variables[index] { return known }
     let spec = program.variables[index]
-    let cell = VariableCell(name: spec.node, dtype: spec.dtype) { [weights, budget] () throws(CheckpointError) in
+    let cell = VariableCell(
+      name: spec.node, dtype: spec.dtype, isShared: program.changedReferences.contains(index), budget: budget
+    ) { [weights, budget] () throws(CheckpointError) in
       guard let weights else {
         throw CheckpointError(.notFound, "the variable '\(Name(spec.node))' is needed", remedy: "name a checkpoint")
       }

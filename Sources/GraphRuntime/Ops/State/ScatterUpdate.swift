@@ -24,23 +24,23 @@ enum ScatterUpdate {
     let indices = try context.ints(1)
     let updates = try context.tensor(2)
     let shape = try context.shape(of: 1)
-    let target = try variable.writable(context.run.budget)
-    let row = try Shape(Array(target.dimensions.dropFirst()))
-    guard let rows = target.dimensions.first, updates.dtype == target.dtype,
-      updates.rank == 0 && row.elementCount == 1 || updates.dimensions == shape.dimensions + row.dimensions
-    else {
-      throw CheckpointError(
-        .corrupt,
-        "updates that are \(Value.dense(updates).summary) do not fit a variable that is "
-          + Value.dense(target).summary)
-    }
-    let count = row.elementCount
-    for (i, index) in indices.enumerated() {
-      guard index >= 0, index < rows else {
-        throw CheckpointError(.corrupt, "the index \(index) lies outside 0..<\(rows)")
+    try variable.change { (target) throws(CheckpointError) in
+      let row = try Shape(Array(target.dimensions.dropFirst()))
+      guard let rows = target.dimensions.first, updates.dtype == target.dtype,
+        updates.rank == 0 && row.elementCount == 1 || updates.dimensions == shape.dimensions + row.dimensions
+      else {
+        throw CheckpointError(
+          .corrupt,
+          "updates that are \(Value.dense(updates).summary) do not fit a variable that is "
+            + Value.dense(target).summary)
       }
-      try update.apply(to: target, at: index * count, updates, at: updates.rank == 0 ? 0 : i * count, count: count)
+      let count = row.elementCount
+      for (i, index) in indices.enumerated() {
+        guard index >= 0, index < rows else {
+          throw CheckpointError(.corrupt, "the index \(index) lies outside 0..<\(rows)")
+        }
+        try update.apply(to: target, at: index * count, updates, at: updates.rank == 0 ? 0 : i * count, count: count)
+      }
     }
-    variable.assign(.dense(target))
   }
 }

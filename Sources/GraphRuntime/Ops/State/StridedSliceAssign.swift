@@ -39,26 +39,26 @@ enum StridedSliceAssign {
   ) throws(CheckpointError) {
     let (begin, end, step) = (try context.ints(1), try context.ints(2), try context.ints(3))
     let value = try context.tensor(4)
-    let target = try variable.writable(context.run.budget)
-    let axes = try self.axes(masks, begin, end, step, target.dimensions)
-    let part = axes.map(\.count)
-    let count = try Shape(part).elementCount
-    guard value.dtype == target.dtype, value.elementCount == count || value.elementCount == 1 else {
-      throw CheckpointError(.corrupt, "\(Value.dense(value).summary) does not fit a part of shape \(part)")
-    }
-    let strides = denseStrides(target.dimensions)
-    var index = [Int](repeating: 0, count: part.count)
-    for i in 0..<count {
-      var position = 0
-      for d in index.indices { position += (axes[d].first + index[d] * axes[d].step) * strides[d] }
-      try Update.replace.apply(to: target, at: position, value, at: value.elementCount == 1 ? 0 : i, count: 1)
-      for d in index.indices.reversed() {
-        index[d] += 1
-        if index[d] < part[d] { break }
-        index[d] = 0
+    try variable.change { (target) throws(CheckpointError) in
+      let axes = try self.axes(masks, begin, end, step, target.dimensions)
+      let part = axes.map(\.count)
+      let count = try Shape(part).elementCount
+      guard value.dtype == target.dtype, value.elementCount == count || value.elementCount == 1 else {
+        throw CheckpointError(.corrupt, "\(Value.dense(value).summary) does not fit a part of shape \(part)")
+      }
+      let strides = denseStrides(target.dimensions)
+      var index = [Int](repeating: 0, count: part.count)
+      for i in 0..<count {
+        var position = 0
+        for d in index.indices { position += (axes[d].first + index[d] * axes[d].step) * strides[d] }
+        try Update.replace.apply(to: target, at: position, value, at: value.elementCount == 1 ? 0 : i, count: 1)
+        for d in index.indices.reversed() {
+          index[d] += 1
+          if index[d] < part[d] { break }
+          index[d] = 0
+        }
       }
     }
-    variable.assign(.dense(target))
   }
 
   /// First element, step and number of elements along each axis of the variable.

@@ -7,6 +7,7 @@ enum Variables {
   /// VariableV2, Variable. Attributes dtype, shape, container, shared_name.
   static func reference(_ node: inout NodeContext) throws(CheckpointError) -> Kernel {
     let index = try node.variable()
+    node.program.variableOf[node.id] = index
     return { (context) throws(CheckpointError) in context.emit(.reference(context.run.variable(index))) }
   }
 
@@ -21,7 +22,10 @@ enum Variables {
     let name = node.name
     let dtype = try node.dtype("dtype")
     return { (context) throws(CheckpointError) in
-      context.emit(.reference(VariableCell(name: name, dtype: dtype) { () throws(CheckpointError) in nil }))
+      let variable = VariableCell(name: name, dtype: dtype, isShared: true, budget: context.run.budget) {
+        () throws(CheckpointError) in nil
+      }
+      context.emit(.reference(variable))
     }
   }
 
@@ -34,7 +38,7 @@ enum Variables {
   static func assign(_ node: inout NodeContext) throws(CheckpointError) -> Kernel {
     { (context) throws(CheckpointError) in
       let variable = try context.resource(0, VariableCell.self)
-      variable.assign(try context.take(1))
+      try variable.assign(try context.take(1))
       context.emit(.reference(variable))
     }
   }
@@ -43,7 +47,8 @@ enum Variables {
   static func assignResource(_ node: inout NodeContext) throws(CheckpointError) -> Kernel {
     node.outputCount = 0
     return { (context) throws(CheckpointError) in
-      try context.resource(0, VariableCell.self).assign(try context.take(1))
+      let value = try context.take(1)
+      try context.resource(0, VariableCell.self).assign(value)
     }
   }
 
@@ -67,28 +72,14 @@ enum Variables {
     _ operation: Update, to variable: VariableCell, _ context: inout KernelContext
   ) throws(CheckpointError) {
     let change = try context.tensor(1)
-    let target = try variable.writable(context.run.budget)
-    guard target.shape == change.shape, target.dtype == change.dtype else {
-      throw CheckpointError(
-        .corrupt, "\(Value.dense(change).summary) cannot change a variable that is \(Value.dense(target).summary)")
+    try variable.change { (target) throws(CheckpointError) in
+      guard target.shape == change.shape, target.dtype == change.dtype else {
+        throw CheckpointError(
+          .corrupt,
+          "\(Value.dense(change).summary) cannot change a variable that is \(Value.dense(target).summary)")
+      }
+      try operation.apply(to: target, at: 0, change, at: 0, count: target.elementCount)
     }
-    try operation.apply(to: target, at: 0, change, at: 0, count: target.elementCount)
-    variable.assign(.dense(target))
-  }
-}
-
-extension VariableCell {
-  /// The value in memory that nobody else has, taken out of the variable: change it, then `assign` it.
-  func writable(_ budget: MemoryBudget) throws(CheckpointError) -> DenseTensor {
-    var value: Value? = try take()
-    let isFree = value.isOnlyOwner()
-    guard case .dense(let tensor)? = value else {
-      throw CheckpointError(.corrupt, "the variable '\(name)' does not hold numbers")
-    }
-    if isFree { return tensor }
-    let copy = try DenseTensor(tensor.dtype, tensor.shape, budget: budget)
-    try copy.copy(tensor)
-    return copy
   }
 }
 
