@@ -65,8 +65,8 @@ enum GraphFile {
         weights + "/Initializer/truncated_normal/mul", "Mul",
         [weights + "/Initializer/truncated_normal/TruncatedNormal", weights + "/Initializer/truncated_normal/stddev"])
       for variable in [weights, weights + "/Adam", weights + "/Adam_1"] {
-        add(
-          variable, "VariableV2", [], [("dtype", type), ("shape", Message { $0.message(7, shape([3, 3, 64, 64])) })])
+        let sizes = Message { $0.message(7, shape([3, 3, 64, 64])) }
+        add(variable, "VariableV2", [], [("dtype", type), ("shape", sizes)])
         add(variable + "/Assign", "Assign", [variable, weights + "/Initializer/truncated_normal/mul"])
         add(variable + "/read", "Identity", [variable])
       }
@@ -91,9 +91,8 @@ enum GraphFile {
         "Adam/update_\(weights)/ApplyAdam", "ApplyAdam",
         [weights, weights + "/Adam", weights + "/Adam_1", gradient + "tuple/control_dependency_1"])
       for part in 0..<8 {
-        add(
-          "gradients/\(block)/Relu_grad/AddN_\(part)/reduction_indices", "Const", [],
-          [("dtype", type), ("value", scalar)])
+        let name = "gradients/\(block)/Relu_grad/AddN_\(part)/reduction_indices"
+        add(name, "Const", [], [("dtype", type), ("value", scalar)])
       }
     }
     var meta = Message()

@@ -31,8 +31,8 @@ struct Graphs {
     var json: String {
       let feeds = feeds.map { "\"\($0.name)\": \"\($0.file)\"" }.joined(separator: ", ")
       let fetches = fetches.map { "\"\($0)\"" }.joined(separator: ", ")
-      return
-        "{\"graph\": \"\(graph)\", \"checkpoint\": \(checkpoint.map { "\"\($0)\"" } ?? "null"), \"feeds\": {\(feeds)}, "
+      let prefix = checkpoint.map { "\"\($0)\"" } ?? "null"
+      return "{\"graph\": \"\(graph)\", \"checkpoint\": \(prefix), \"feeds\": {\(feeds)}, "
         + "\"fetches\": [\(fetches)], \"runs\": \(runs)}"
     }
 
@@ -155,12 +155,12 @@ struct Graphs {
         if let cost = run([path, script, "once", request.json]) { theirs[name, default: []].append(cost) }
       }
     }
-    var text =
-      "start to answer, mnist-slim epoch 9, 297 images: clock \(fixed(median(own.map(\.wall)) * 1000)) ms (limit 100), cpu \(fixed(median(own.map(\.cpu)) * 1000)) ms"
+    func shown(_ costs: [Cost]) -> String {
+      "clock \(fixed(median(costs.map(\.wall)) * 1000, 0)) ms, cpu \(fixed(median(costs.map(\.cpu)) * 1000, 0)) ms"
+    }
+    var text = "start to answer, mnist-slim epoch 9, 297 images: \(shown(own)) (limit 100 on the clock)"
     for (name, _) in python {
-      if let costs = theirs[name] {
-        text += "; TensorFlow \(name) \(fixed(median(costs.map(\.wall)))) s, cpu \(fixed(median(costs.map(\.cpu)))) s"
-      }
+      if let costs = theirs[name] { text += "; TensorFlow \(name) \(shown(costs))" }
     }
     say(text)
   }
@@ -172,10 +172,8 @@ struct Graphs {
     var clocks: [Double] = []
     var processes: [Double] = []
     for _ in 0..<Bench.runs {
-      guard
-        let text = output([
-          tool, "run", graph, "--fetch", "block_1/weights/Initializer/shape:0", "--repeat", "1", "--json",
-        ]),
+      let fetch = "block_1/weights/Initializer/shape:0"
+      guard let text = output([tool, "run", graph, "--fetch", fetch, "--repeat", "1", "--json"]),
         let clock = Graphs.number("load_milliseconds", in: text),
         let process = Graphs.number("load_process_milliseconds", in: text)
       else { return say("loading and pruning: FAILED") }
@@ -183,8 +181,8 @@ struct Graphs {
       processes.append(process)
     }
     say(
-      "loading and pruning a .meta of \(fixed(Double(size) / 1e6)) MB: clock \(fixed(median(clocks))) ms (limit 60), cpu \(fixed(median(processes))) ms"
-    )
+      "loading and pruning a .meta of \(fixed(Double(size) / 1e6, 1)) MB: clock \(fixed(median(clocks))) ms (limit 60), "
+        + "cpu \(fixed(median(processes))) ms")
   }
 
   // MARK: What is run

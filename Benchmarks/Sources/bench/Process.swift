@@ -124,6 +124,7 @@ func fixed(_ value: Double, _ decimals: Int = 2) -> String {
   var scale = 1
   for _ in 0..<decimals { scale *= 10 }
   let whole = Int((value * Double(scale)).rounded())
+  if decimals == 0 { return "\(whole)" }
   let digits = "\(whole % scale)"
   return "\(whole / scale)." + String(repeating: "0", count: decimals - digits.utf8.count) + digits
 }
