@@ -128,6 +128,26 @@ import Testing
     #expect(try graph.runner().ints([("x", [5, 4, 3])], "find") == [[50, -1, 30]])
   }
 
+  @Test func aTableMayHaveStringsForKeysAndValues() throws {
+    var graph = GraphWriter()
+    graph.strings("keys", ["a", "bb"])
+    graph.constant("numbers", [1, 2], [2])
+    graph.constant("none", [-1])
+    graph.strings("asked", ["bb", "c", "a"])
+    graph.node("table", "HashTableV2", [], [("key_dtype", .type(7)), ("value_dtype", .type(3))])
+    graph.node("init", "LookupTableImportV2", ["table", "keys", "numbers"])
+    graph.node("find", "LookupTableFindV2", ["table", "asked", "none"])
+    graph.node("back", "HashTableV2", [], [("key_dtype", .type(3)), ("value_dtype", .type(7))])
+    graph.node("back/init", "InitializeTableV2", ["back", "numbers", "keys"])
+    graph.strings("unknown", ["?"])
+    graph.node("text", "LookupTableFindV2", ["back", "find", "unknown"])
+    let runner = try graph.runner()
+    #expect(try runner.ints([], "find") == [[2, -1, 1]])
+    let text = try runner.run(feeds: [], fetches: [TensorName("text")], weights: nil)
+    guard case .strings(let strings) = text[0] else { throw CheckpointError(.different, "no strings") }
+    #expect(strings.elements.map { String(decoding: $0, as: UTF8.self) } == ["bb", "?", "a"])
+  }
+
   @Test func scattersIntoACopyOfTheVariable() throws {
     var graph = GraphWriter()
     variable(&graph, "a", [3, 2])
