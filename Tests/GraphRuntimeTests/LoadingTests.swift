@@ -78,7 +78,7 @@ import Testing
     graph.constant("digits", [1])
     #expect(
       refusal(graph, "logit")
-        == "the graph has no node 'logit' to fetch; the nearest names are 'logits', 'digits'")
+        == "the graph has no node 'logit' to fetch; the nearest names are 'logits'")
   }
 
   @Test func tellsAMetaGraphFromAGraphAndASavedModel() throws {

@@ -192,9 +192,10 @@ extension KernelContext {
   /// The lowest and highest diagonal: one number, or two.
   fileprivate func diagonals(_ i: Int) throws(CheckpointError) -> (Int, Int) {
     let list = try ints(i)
-    guard let low = list.first, let high = list.last, list.count <= 2, low >= Int(Int32.min), high <= Int(Int32.max)
+    guard let low = list.first, let high = list.last, list.count <= 2, low <= high, low >= Int(Int32.min),
+      high <= Int(Int32.max)
     else {
-      throw CheckpointError(.corrupt, "k has \(list.count) numbers")
+      throw CheckpointError(.corrupt, "k is \(list), not one or two rising numbers")
     }
     return (low, high)
   }
