@@ -173,7 +173,6 @@ struct ConvertCommand: ParsableCommand {
     request.map = try map.map { (path) throws(CheckpointError) in try NameMap(contentsOf: path) }
     request.unmapped = unmapped
     request.cast = cast
-    request.allowLoss = allowLoss
     switch order {
     case nil: request.ordering = .automatic
     case "variables"?: request.ordering = .variables

@@ -8,7 +8,6 @@ public struct ConversionRequest {
   public var unmapped = Unmapped.refuse
   public var cast: DType?
   public var ordering = Ordering.automatic
-  public var allowLoss = false
 
   public init() {}
 
