@@ -42,9 +42,18 @@ let package = Package(
     room("ProtoWire", ["CheckpointCore"]),
     .systemLibrary(name: "CSnappy", path: "System/CSnappy", providers: [.apt(["libsnappy-dev"]), .brew(["snappy"])]),
 
+    .systemLibrary(
+      name: "CDeflate", path: "System/CDeflate", providers: [.apt(["libdeflate-dev"]), .brew(["libdeflate"])]),
+    // The headers only: the library is loaded by the worker, when there is one. Debian keeps them in a folder of their own.
+    .target(name: "CHDF5", cSettings: c + [.unsafeFlags(["-I/usr/include/hdf5/serial", "-I/opt/homebrew/include"])]),
+    .target(
+      name: "HDF5Library", dependencies: ["CCore", "CDeflate", "CHDF5", "CheckpointCore"], exclude: ["README.md"],
+      swiftSettings: house),
+
     family("TensorFlow", formats: ["Bundle", "Graph", "State"], ["CheckpointCore", "ProtoWire", "CSnappy"]),
     family("NumPy", formats: ["Flat", "Npy", "Pickle"], ["CheckpointCore"]),
-    room("FormatRegistry", ["CheckpointCore", "TensorFlow", "NumPy"]),
+    family("HDF5", formats: ["Tree"], ["CheckpointCore", "HDF5Library"]),
+    room("FormatRegistry", ["CheckpointCore", "TensorFlow", "NumPy", "HDF5"]),
 
     .target(name: "CKernels", exclude: ["README.md"], cSettings: c),
     .target(
@@ -56,7 +65,7 @@ let package = Package(
     room(
       "Commands",
       [
-        "CCore", "CheckpointCore", "Conversion", "FormatRegistry", "GraphRuntime", "ProtoWire",
+        "CCore", "CheckpointCore", "Conversion", "FormatRegistry", "GraphRuntime", "HDF5Library", "ProtoWire",
         "Verifier", .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ]),
     .executableTarget(name: "ckpt-convert", dependencies: ["Commands"], swiftSettings: house),

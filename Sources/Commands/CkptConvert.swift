@@ -1,6 +1,7 @@
 public import ArgumentParser
 import CCore
 import CheckpointCore
+import HDF5Library
 
 #if canImport(Glibc)
   import Glibc
@@ -47,6 +48,8 @@ public struct CkptConvert: ParsableCommand {
 
   /// Parses the command line, runs the command, and ends the process with the status of the contract.
   public static func start() -> Never {
+    // SAFETY: these are the arguments that the process was started with.
+    unsafe WorkerExecutable.runIfAsked(CommandLine.unsafeArgv)
     ck_watch_interrupts()
     Console.ignoreBrokenPipes()
     do {

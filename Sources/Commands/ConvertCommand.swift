@@ -74,6 +74,17 @@ struct ConvertCommand: ParsableCommand {
       "tf-bundle: begin another data file before one gets larger than this (such as 2GiB).", valueName: "size"))
   var maxShardSize: ByteSize?
 
+  @Option(
+    help: ArgumentHelp(
+      "hdf5, keras: none, gzip, or gzip:LEVEL with a level from 1 to 9 (default: none).", valueName: "how"))
+  var compress = Compression.none
+
+  @Option(
+    help: ArgumentHelp(
+      "keras: a file of the target format whose names, order and attributes the output keeps.", valueName: "file"),
+    completion: .file())
+  var template: String?
+
   @Flag(help: "tf-bundle: write a 'checkpoint' state file that names the output as the latest.")
   var stateFile = false
 
@@ -131,10 +142,14 @@ struct ConvertCommand: ParsableCommand {
     let (store, found) = try reading.open(input, allowLoss: allowLoss)
     if !quiet { Report.opened(store, found, asJSON: json) }
     var plan = try ConversionPlan(store, try request())
+    plan.losses = plan.unreadable(of: store) + plan.losses
     guard let writer = format.writer else {
       throw CheckpointError(.unsupported, "\(format.name) can be read, not written")
     }
     var result = try plan.store(from: store)
+    let prepared = try writer.prepare(result, options: writeOptions(plan, nil))
+    result = prepared.store
+    plan.notes += prepared.notes
     let unheld = writer.losses(writing: result)
     plan.losses += unheld
     if let path = self.plan { try write(plan.json(), to: path) }
@@ -192,6 +207,13 @@ struct ConvertCommand: ParsableCommand {
     return try Opening.layout(path, options: ReadOptions(collection: reading.collection)).entries.map(\.name)
   }
 
+  private func writeOptions(_ plan: ConversionPlan, _ progress: Progress?) -> WriteOptions {
+    WriteOptions(
+      shards: shards, largestShard: maxShardSize?.bytes, compression: compress.level, template: template,
+      digests: digests, stateFile: stateFile, orderName: plan.orderName, madeBy: CkptConvert.madeBy,
+      jobs: jobs ?? Machine.cores, progress: progress)
+  }
+
   /// - Returns: the files that were written, with their sizes.
   private func write(
     _ result: VariableStore, from source: VariableStore, _ plan: ConversionPlan, as format: CheckpointFormat,
@@ -203,11 +225,7 @@ struct ConvertCommand: ParsableCommand {
     let line = quiet ? nil : ProgressLine("converting", total: result.byteCount * steps, progress)
     defer { line?.finish() }
     var staged = try StagedOutput(prefix: prefix, replacing: force, protecting: source.source.files)
-    let options = WriteOptions(
-      shards: shards, largestShard: maxShardSize?.bytes, digests: digests, stateFile: stateFile,
-      orderName: plan.orderName,
-      madeBy: CkptConvert.madeBy, jobs: cores, progress: line?.progress)
-    try writer.write(result, to: &staged, options: options)
+    try writer.write(result, to: &staged, options: writeOptions(plan, line?.progress))
     if verify != .none, let reader = format.reader {
       let opened = try Opening.find(staged.stagedPrefix, as: format.name)
       let written = try reader.open(opened.path, options: ReadOptions())

@@ -85,6 +85,16 @@ struct InspectCommand: ParsableCommand {
           }
         }
       }
+      if !store.source.unreadable.isEmpty {
+        json.array("unreadable") { json in
+          for loss in store.source.unreadable {
+            json.object(inline: true) { json in
+              json.value("name", loss.variable)
+              json.value("reason", loss.reason)
+            }
+          }
+        }
+      }
       json.array("warnings") { json in for warning in store.source.warnings { json.value(nil, warning) } }
     }
     return json.finished()

@@ -80,6 +80,30 @@ struct ByteSize: ExpressibleByArgument {
   }
 }
 
+/// How `--compress` is written: `none`, `gzip`, or `gzip:6`.
+struct Compression: ExpressibleByArgument {
+  /// Level of deflate, nil for none.
+  let level: Int?
+
+  static let none = Compression(level: nil)
+  /// What HDF5's own tools take where nobody says.
+  private static let usual = 4
+
+  private init(level: Int?) { self.level = level }
+
+  init?(argument: String) {
+    switch argument {
+    case "none": level = nil
+    case "gzip": level = Compression.usual
+    default:
+      guard argument.hasPrefix("gzip:"), let level = Int(argument.dropFirst(5)), (1...9).contains(level) else { return nil }
+      self.level = level
+    }
+  }
+
+  var defaultValueDescription: String { "none" }
+}
+
 extension DType: ExpressibleByArgument {
   public init?(argument: String) { self.init(rawValue: argument) }
 

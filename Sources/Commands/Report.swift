@@ -17,6 +17,7 @@ enum Report {
 
   static func warn(_ store: VariableStore) {
     for warning in store.source.warnings { Console.say("warning: \(warning)") }
+    for loss in store.source.unreadable { Console.say("warning: '\(loss.variable)' cannot be read: it \(loss.reason)") }
   }
 
   static func notes(of plan: ConversionPlan, _ store: VariableStore) {

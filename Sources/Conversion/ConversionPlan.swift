@@ -28,13 +28,14 @@ public struct ConversionPlan: Sendable {
   }
 
   public let steps: [Step]
+  let selection: Selection
   /// What the order is called.
   public let orderName: String
   /// Variables that were not asked for.
   public let leftOut: [Name]
   /// What will be lost, and whether the person must agree to it first.
   public var losses: [Loss]
-  public let notes: [String]
+  public var notes: [String]
   public let isRenaming: Bool
 
   /// - Throws: `usage` for collisions and unmapped names, all listed; `notFound` for patterns that match nothing.
@@ -68,6 +69,7 @@ public struct ConversionPlan: Sendable {
       steps.append(Step(source: variable, target: target, cast: cast, loss: loss))
     }
     self.steps = steps
+    selection = request.selection
     self.leftOut = leftOut
     self.losses = losses
     self.notes = notes
@@ -133,6 +135,11 @@ public struct ConversionPlan: Sendable {
     return names.count > 8 ? "\(shown) and \(names.count - 8) more" : shown
   }
 
+  /// What the source has and no store can hold, unless it was not asked for.
+  public func unreadable(of source: VariableStore) -> [Loss] {
+    source.source.unreadable.filter { selection.includes($0.variable) }
+  }
+
   /// The store that the writer takes.
   public func store(from source: VariableStore) throws(CheckpointError) -> VariableStore {
     var variables: [Variable] = []
@@ -140,11 +147,13 @@ public struct ConversionPlan: Sendable {
       let tensor =
         try step.cast.map { (dtype) throws(CheckpointError) in try step.source.tensor.cast(to: dtype) }
         ?? step.source.tensor
-      variables.append(Variable(name: step.target, tensor: tensor, role: step.source.role))
+      variables.append(
+        Variable(name: step.target, tensor: tensor, role: step.source.role, attributes: step.source.attributes))
     }
     var store = try source.replacing(variables)
     // A graph that knows the variables under other names would be out of step with them.
     if isRenaming { store.graph = nil }
+    if isRenaming { store.layers = [] }
     return store
   }
 }

@@ -69,6 +69,9 @@ public struct VariablePattern: Sendable {
     return matches(variable.name.bytes)
   }
 
+  /// Whether a name matches; a role has none to match.
+  public func matches(_ name: Name) -> Bool { role == nil && matches(name.bytes) }
+
   /// Matches greedily with one point to return to, so that the time is at most pattern × name.
   private func matches(_ bytes: [UInt8]) -> Bool {
     var piece = 0
@@ -119,9 +122,17 @@ public struct Selection: Sendable {
     (only.isEmpty || only.contains { $0.matches(variable) }) && !except.contains { $0.matches(variable) }
   }
 
+  /// For what has a name and is no variable.
+  func includes(_ name: Name) -> Bool {
+    (only.isEmpty || only.contains { $0.matches(name) }) && !except.contains { $0.matches(name) }
+  }
+
   /// - Throws: `notFound` for a pattern that matches nothing, with the names that are nearest to it.
   func requireMatches(in store: VariableStore) throws(CheckpointError) {
-    for pattern in only + except where !store.variables.contains(where: pattern.matches) {
+    for pattern in only + except 
+    where !store.variables.contains(where: pattern.matches)
+      && !store.source.unreadable.contains(where: { pattern.matches($0.variable) })
+    {
       let near = NearestNames.to(pattern.text, in: store.variables.map(\.name))
       throw CheckpointError(
         .notFound, "no variable matches '\(pattern.text)'",

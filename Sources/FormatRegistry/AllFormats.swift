@@ -1,4 +1,5 @@
 public import CheckpointCore
+import HDF5
 import NumPy
 import TensorFlow
 
@@ -8,6 +9,7 @@ public enum AllFormats {
     TensorFlowFormats.bundle,
     NumPyFormats.flat,
     NumPyFormats.npy,
+    HDF5Formats.tree,
   ]
 
   public static func named(_ name: String) -> CheckpointFormat? { rows.first { $0.name == name } }

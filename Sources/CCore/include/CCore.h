@@ -46,6 +46,10 @@ void ck_cast(int from_kind, const void *from, int to_kind, void *to, size_t coun
 // Reverses the bytes of each of `count` elements of `width` bytes (2, 4, 8 or 16) in place.
 void ck_swap_bytes(void *bytes, size_t width, size_t count);
 
+// All first bytes of `count` elements of `width` bytes, then all second ones, and so on; and back. HDF5's shuffle.
+void ck_shuffle(const void *from, void *to, size_t width, size_t count);
+void ck_unshuffle(const void *from, void *to, size_t width, size_t count);
+
 // ---- system calls ------------------------------------------------------------------------------------------------
 
 // rename that fails with EEXIST when `to` exists, decided by the kernel. Falls back to link + unlink where the file

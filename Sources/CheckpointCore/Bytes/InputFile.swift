@@ -57,6 +57,9 @@ public final class InputFile: Sendable {
 
   deinit { close(descriptor) }
 
+  /// For a process that is to read the file through this descriptor, and nothing else.
+  package var handle: CInt { descriptor }
+
   /// Whether this and another path are one file.
   public func isSameFile(as path: String) -> Bool {
     var status = stat()

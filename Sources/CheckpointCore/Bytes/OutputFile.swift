@@ -27,6 +27,9 @@ public final class OutputFile: Sendable {
 
   deinit { close(descriptor) }
 
+  /// For a process that is to write the file through this descriptor, and nothing else.
+  package var handle: CInt { descriptor }
+
   public func write(_ bytes: RawSpan, at offset: Int) throws(CheckpointError) {
     var done = 0
     while done < bytes.byteCount {

@@ -3,11 +3,14 @@ public struct Variable: Sendable {
   public let name: Name
   public let tensor: Tensor
   public var role: Role
+  /// What the source says of it besides its values.
+  public var attributes: [Attribute]
 
-  public init(name: Name, tensor: Tensor, role: Role) {
+  public init(name: Name, tensor: Tensor, role: Role, attributes: [Attribute] = []) {
     self.name = name
     self.tensor = tensor
     self.role = role
+    self.attributes = attributes
   }
 }
 
@@ -19,6 +22,10 @@ public struct VariableStore: Sendable {
   public var source: Source
   /// What the source's graph says, where there is one.
   public var graph: GraphFacts?
+  /// What the source says of the groups that its names form, the root first, where its format has groups.
+  public var groups: [Group] = []
+  /// The layers that the variables belong to, where the source lists layers.
+  public var layers: [Layer] = []
   private var positions: [Name: Int] = [:]
 
   /// Where the variables came from.
@@ -31,6 +38,8 @@ public struct VariableStore: Sendable {
     public var files: [InputFile]
     /// What the person should know though nothing is wrong enough to stop.
     public var warnings: [String]
+    /// What the source has and no store can hold, with the reason: a conversion stops unless it is left out.
+    public var unreadable: [Loss] = []
 
     public init(format: String, path: String, files: [InputFile] = [], warnings: [String] = []) {
       self.format = format
@@ -57,6 +66,39 @@ public struct VariableStore: Sendable {
       self.path = path
       self.variables = variables
       self.trainable = trainable
+    }
+  }
+
+  /// A group of variables, as HDF5 has them.
+  public struct Group: Sendable {
+    /// Without a slash at either end; empty for the root.
+    public let path: Name
+    public var attributes: [Attribute]
+
+    public init(path: Name, attributes: [Attribute]) {
+      self.path = path
+      self.attributes = attributes
+    }
+  }
+
+  /// A layer of a Keras model, in the order of the model.
+  public struct Layer: Sendable {
+    public enum Kind: Sendable {
+      case model
+      /// Weights of the model itself, which belong to no layer.
+      case topLevel
+      case optimizer
+    }
+
+    public let name: Name
+    public let kind: Kind
+    /// Its variables, in the order in which the layer takes them.
+    public let members: [Name]
+
+    public init(name: Name, kind: Kind = .model, members: [Name]) {
+      self.name = name
+      self.kind = kind
+      self.members = members
     }
   }
 
@@ -90,6 +132,8 @@ public struct VariableStore: Sendable {
   public func replacing(_ variables: [Variable]) throws(CheckpointError) -> VariableStore {
     var copy = VariableStore(source: source)
     copy.graph = graph
+    copy.groups = groups
+    copy.layers = layers
     for variable in variables { try copy.append(variable) }
     return copy
   }
@@ -98,7 +142,9 @@ public struct VariableStore: Sendable {
   public func renamed(as other: VariableStore) throws(CheckpointError) -> VariableStore {
     guard variables.count == other.variables.count else { return self }
     return try replacing(
-      zip(variables, other.variables).map { Variable(name: $1.name, tensor: $0.tensor, role: $0.role) })
+      zip(variables, other.variables).map {
+        Variable(name: $1.name, tensor: $0.tensor, role: $0.role, attributes: $0.attributes)
+      })
   }
 
   /// Canonical bytes of all variables.

@@ -42,13 +42,35 @@ extension CheckpointReader {
   public func layout(_ path: String, options: ReadOptions) throws(CheckpointError) -> Layout? { nil }
 }
 
+/// A store as a format will hold it.
+public struct PreparedStore: Sendable {
+  public var store: VariableStore
+  /// What became of names and order, for the person to check.
+  public var notes: [String]
+
+  public init(_ store: VariableStore, notes: [String] = []) {
+    self.store = store
+    self.notes = notes
+  }
+}
+
 /// Makes files of a store.
 public protocol CheckpointWriter: Sendable {
+  /// The store with the names and the order that the format, or a template, asks for; what `write` is given and what a
+  /// reader finds in the output. Asked before a byte is written.
+  func prepare(_ store: VariableStore, options: WriteOptions) throws(CheckpointError) -> PreparedStore
+
   /// What of the store would not be in the output, asked before a byte is written.
   func losses(writing store: VariableStore) -> [Loss]
 
   /// Streams the store into the staged files. An error leaves nothing, because nothing is committed.
   func write(_ store: VariableStore, to output: inout StagedOutput, options: WriteOptions) throws(CheckpointError)
+}
+
+extension CheckpointWriter {
+  public func prepare(_ store: VariableStore, options: WriteOptions) throws(CheckpointError) -> PreparedStore {
+    PreparedStore(store)
+  }
 }
 
 /// Something that a target format cannot hold.
@@ -91,6 +113,10 @@ public struct WriteOptions: Sendable {
   /// Number of data files, or the most bytes that one may have.
   public var shards: Int?
   public var largestShard: Int?
+  /// Level of deflate (1 to 9) for formats that compress; nil for none.
+  public var compression: Int?
+  /// A file of the target format whose names, order and attributes the output keeps.
+  public var template: String?
   /// Whether a SHA-256 per variable goes into a manifest.
   public var digests: Bool
   /// Whether a TensorFlow `checkpoint` state file is written.
@@ -103,12 +129,14 @@ public struct WriteOptions: Sendable {
   public var progress: Progress?
 
   public init(
-    shards: Int? = nil, largestShard: Int? = nil, digests: Bool = false, stateFile: Bool = false,
+    shards: Int? = nil, largestShard: Int? = nil, compression: Int? = nil, template: String? = nil, digests: Bool = false, stateFile: Bool = false,
     orderName: String = "name",
     madeBy: String = "ckpt-convert", jobs: Int = 1, progress: Progress? = nil
   ) {
     self.shards = shards
     self.largestShard = largestShard
+    self.compression = compression
+    self.template = template
     self.digests = digests
     self.stateFile = stateFile
     self.orderName = orderName

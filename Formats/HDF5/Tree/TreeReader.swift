@@ -1,0 +1,97 @@
+package import CheckpointCore
+import HDF5Library
+
+/// Reads every dataset of an HDF5 file as a variable named by its path. Format: Tree/FORMAT.md.
+package struct TreeReader: CheckpointReader {
+  package init() {}
+
+  package func open(_ path: String, options: ReadOptions) throws(CheckpointError) -> VariableStore {
+    let file = try InputFile(path)
+    let hdf5 = try HDF5File(file)
+    var store = VariableStore(
+      source: .init(format: "hdf5", path: path, files: [file], warnings: hdf5.warnings))
+    for object in hdf5.objects { try add(object, of: hdf5, to: &store) }
+    store.inferRoles()
+    return store
+  }
+
+  private func add(
+    _ object: HDF5Object, of hdf5: HDF5File, to store: inout VariableStore
+  ) throws(CheckpointError) {
+    switch object {
+    case .group(let path, let attributes):
+      store.groups.append(.init(path: path, attributes: store.keep(attributes, of: path)))
+    case .dataset(let dataset): try add(dataset, named: dataset.path, of: hdf5, to: &store)
+    case .alias(let path): store.source.warnings.append("'\(path)' is another name of a group that is listed already")
+    case .dangling(let path, let target):
+      store.source.warnings.append("'\(path)' is a link to '\(target)', which is not in the file")
+    case .external(let path, let other, let target):
+      do throws(CheckpointError) {
+        let sibling = try HDF5File.sibling(other, of: hdf5.file)
+        guard let dataset = sibling.dataset(target) else {
+          throw CheckpointError(.unsupported, "links to '\(target)' in '\(other)', which is no dataset there")
+        }
+        try add(dataset, named: path, of: sibling, to: &store)
+        store.source.files.append(sibling.file)
+        store.source.warnings.append("'\(path)' is read from '\(target)' in \(other), the file beside it that it links to")
+      } catch {
+        store.source.unreadable.append(Loss(variable: path, reason: error.message))
+      }
+    case .newer(let path):
+      store.source.unreadable.append(
+        Loss(variable: path, reason: "is of a form that only a newer HDF5 library can read"))
+    case .namedType: break
+    }
+  }
+
+  private func add(
+    _ dataset: HDF5Dataset, named path: Name, of hdf5: HDF5File, to store: inout VariableStore
+  ) throws(CheckpointError) {
+    let tensor: Tensor
+    do throws(CheckpointError) {
+      tensor = try hdf5.tensor(dataset)
+    } catch where error.code == .unsupported {
+      store.source.unreadable.append(Loss(variable: path, reason: error.message))
+      return
+    }
+    let attributes = store.keep(dataset.attributes, of: path)
+    let name = TreePath.name(path, attributes)
+    let isMarked = dataset.marked == tensor.dtype
+    let kept = attributes.filter { $0.name != TreePath.attribute && !(isMarked && $0.name == "dtype") }
+    if !dataset.externals.isEmpty {
+      store.source.warnings.append("'\(name)' is read from files beside the HDF5 file, which it names")
+    }
+    try locating(file: hdf5.file.path) { () throws(CheckpointError) in
+      try store.append(Variable(name: name, tensor: tensor, role: .other, attributes: kept))
+    }
+  }
+
+  package static func recognise(_ candidate: Candidate) -> String? {
+    switch candidate.kind {
+    case .file:
+      candidate.head.starts(with: HDF5File.signature) || HDF5File.isHDF5(candidate.path)
+        || [".h5", ".hdf5"].contains(where: candidate.path.hasSuffix) ? candidate.path : nil
+    case .missing:
+      [".h5", ".hdf5"].map { candidate.path + $0 }.first(where: Candidate.isFile)
+    case .folder: nil
+    }
+  }
+}
+
+extension VariableStore {
+  /// The attributes that a store can keep; the others are said.
+  mutating func keep(_ attributes: [HDF5Attribute], of path: Name) -> [Attribute] {
+    attributes.compactMap { attribute in
+      guard let value = attribute.value else {
+        let owner = path.bytes.isEmpty ? "the root" : "'\(path)'"
+        if attribute.name == "*" {
+          source.warnings.append("the attributes of \(owner) are of a form that only a newer HDF5 library can read")
+          return nil
+        }
+        source.warnings.append("the attribute '\(attribute.name)' of \(owner) is of a type that is not kept")
+        return nil
+      }
+      return Attribute(name: attribute.name, value: value)
+    }
+  }
+}

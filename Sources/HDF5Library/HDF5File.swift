@@ -1,0 +1,233 @@
+import CHDF5
+package import CheckpointCore
+
+/// An HDF5 file that is read: what is in it, listed once, and the storage of each dataset.
+package struct HDF5File: Sendable {
+  package let file: InputFile
+  package let objects: [HDF5Object]
+  package let warnings: [String]
+  /// Where the HDF5 data begin: behind a user block, or a member of an archive.
+  let base: Int
+  private let worker: HDF5Worker
+  private let cache = ChunkCache()
+
+  package static let signature: [UInt8] = [0x89, 0x48, 0x44, 0x46, 0x0d, 0x0a, 0x1a, 0x0a]
+
+  /// - Parameter member: where the file's HDF5 data lie inside of it, when they are a part: its bytes from there on.
+  /// - Throws: `corrupt` where the file is not sound; the error names the object at which that was seen.
+  package init(_ file: InputFile, from member: Int = 0) throws(CheckpointError) {
+    self.file = file
+    let base = try HDF5File.superblock(file, from: member)
+    self.base = base
+    worker = try HDF5Worker(.reading(file, base: base))
+    var objects: [HDF5Object] = []
+    // A name takes some bytes of the file; a hundred of them are what the smallest object takes.
+    let most = 64 + file.size / 8
+    var reply: CheckpointError?
+    try worker.ask(CK_HDF5_WALK, [0, 0, 0, 0], limit: 256 << 20) { (found) throws(CheckpointError) in
+      switch found.kind {
+      case CK_HDF5_BEGIN: break
+      case CK_HDF5_OBJECT:
+        guard objects.count < most else {
+          throw CheckpointError(.corrupt, "lists more objects than \(file.size) bytes can hold")
+        }
+        do throws(CheckpointError) {
+          objects.append(try HDF5Object(found.bytes))
+        } catch {
+          reply = reply ?? error
+        }
+      case CK_HDF5_END: return true
+      default: throw HDF5Worker.nonsense()
+      }
+      return false
+    }
+    if let reply { throw reply.at(file: file.path) }
+    self.objects = objects
+    let trailing = file.size - base - worker.end
+    warnings =
+      member == 0 && trailing > 0
+      ? ["\(splitPath(file.path).last): \(trailing) bytes after the end of the HDF5 data belong to nothing"] : []
+  }
+
+  /// What the root holds, for recognition: the names of its attributes and of its links.
+  package static func root(
+    of file: InputFile, from member: Int = 0
+  ) throws(CheckpointError) -> (attributes: [Name], links: [Name]) {
+    let worker = try HDF5Worker(.reading(file, base: try superblock(file, from: member)))
+    var attributes: [Name] = []
+    var links: [Name] = []
+    try worker.ask(CK_HDF5_WALK, [1, 0, 0, 0], limit: 256 << 20) { (found) throws(CheckpointError) in
+      if found.kind == CK_HDF5_BEGIN, !found.bytes.isEmpty { links.append(Name(bytes: found.bytes)) }
+      if found.kind == CK_HDF5_OBJECT, case .group(_, let list) = try HDF5Object(found.bytes) {
+        attributes = list.map(\.name)
+      }
+      return found.kind == CK_HDF5_END
+    }
+    return (attributes, links)
+  }
+
+  /// Whether a file begins as HDF5, at once or behind a user block.
+  package static func isHDF5(_ path: String) -> Bool {
+    do throws(CheckpointError) {
+      _ = try superblock(try InputFile(path), from: 0)
+      return true
+    } catch {
+      return false
+    }
+  }
+
+  /// The offset of the superblock: 0, or 512 and its doublings behind a user block.
+  private static func superblock(_ file: InputFile, from start: Int) throws(CheckpointError) -> Int {
+    var offset = 0
+    while file.size - start - offset >= signature.count {
+      if try file.bytes(at: start + offset, count: signature.count) == signature { return start + offset }
+      offset = offset == 0 ? 512 : 2 * offset
+    }
+    throw CheckpointError(.corrupt, "is not an HDF5 file: its signature is not there").at(file: file.path)
+  }
+
+  /// The file in the same folder that another one names.
+  /// - Throws: `unsupported` for a name that leads elsewhere.
+  package static func sibling(_ name: Name, of file: InputFile) throws(CheckpointError) -> HDF5File {
+    let path = try ExternalFiles.sibling(name, of: file, what: "links into")
+    return try HDF5File(try InputFile(path))
+  }
+
+  /// The dataset at a path, which may begin with a slash.
+  package func dataset(_ path: Name) -> HDF5Dataset? {
+    let wanted = Name(bytes: path.bytes.drop { $0 == UInt8(ascii: "/") })
+    for case .dataset(let dataset) in objects where dataset.path == wanted { return dataset }
+    return nil
+  }
+
+  /// A dataset as a tensor.
+  /// - Throws: `unsupported` where no store can hold it, with the reason.
+  package func tensor(_ dataset: HDF5Dataset) throws(CheckpointError) -> Tensor {
+    try locating(file: file.path, variable: dataset.path) { () throws(CheckpointError) in
+      try TensorOfDataset(self, worker, cache, dataset).make()
+    }
+  }
+}
+
+/// Finds the storage that gives a dataset's canonical bytes.
+private struct TensorOfDataset {
+  let file: HDF5File
+  let worker: HDF5Worker
+  let cache: ChunkCache
+  let dataset: HDF5Dataset
+
+  init(_ file: HDF5File, _ worker: HDF5Worker, _ cache: ChunkCache, _ dataset: HDF5Dataset) {
+    (self.file, self.worker, self.cache, self.dataset) = (file, worker, cache, dataset)
+  }
+
+  func make() throws(CheckpointError) -> Tensor {
+    guard let shape = dataset.shape else {
+      throw CheckpointError(.unsupported, "has a null dataspace, which holds no value")
+    }
+    if case .virtual = dataset.layout, let source = dataset.virtualSource {
+      throw CheckpointError(
+        .unsupported, "is a virtual dataset over another file, '\(source)', which is not followed",
+        remedy: "h5repack makes one file of them")
+    }
+    switch dataset.type.element(marked: dataset.marked) {
+    case .stored(let dtype, let swapped):
+      let size = try plausible(shape, width: dtype.width ?? 1)
+      let raw = try storage(size, width: dtype.width ?? 1)
+      return try Tensor(
+        dtype: dtype, shape: shape,
+        storage: swapped ? ByteSwappedStorage(raw, wordWidth: dtype.wordWidth ?? 1) : raw)
+    case .converted(let dtype, let code):
+      let size = try plausible(shape, width: dtype.width ?? 1)
+      try requireLibraryFilters()
+      return try Tensor(
+        dtype: dtype, shape: shape,
+        storage: DecodedStorage(worker, dataset, code: code, width: dtype.width ?? 1, byteCount: size))
+    case .fixedStrings(let width, let padding):
+      let bytes = try storage(try plausible(shape, width: width), width: width).allBytes()
+      let strings = try FixedStrings.cut(bytes, width: width, padding: padding)
+      return try Tensor(dtype: .string, shape: shape, storage: StringStorage(strings))
+    case .variableStrings:
+      _ = try plausible(shape, width: 16)
+      return try Tensor(dtype: .string, shape: shape, storage: StringStorage(try variableStrings(shape.elementCount)))
+    case .unreadable(let what):
+      throw CheckpointError(.unsupported, "holds \(what), which no tensor has")
+    }
+  }
+
+  /// Bytes of the elements, where the file's own size makes them believable: a declared size alone is worth nothing.
+  private func plausible(_ shape: Shape, width: Int) throws(CheckpointError) -> Int {
+    let size = try shape.byteCount(width: width)
+    if dataset.externals.isEmpty, dataset.layout != .virtual, size > 1 << 30, size / 1000 > dataset.storedBytes {
+      throw CheckpointError(
+        .unsupported, "claims \(size) bytes where the file holds \(dataset.storedBytes) for it, which is not believed")
+    }
+    return size
+  }
+
+  private func storage(_ size: Int, width: Int) throws(CheckpointError) -> any TensorStorage {
+    guard size > 0 else { return MemoryStorage([]) }
+    guard dataset.externals.isEmpty else { return try ExternalFiles.storage(dataset, beside: file.file, size) }
+    switch dataset.layout {
+    case .contiguous(let offset):
+      guard let offset else { return FillStorage(dataset.fill, width: width, byteCount: size) }
+      return try FileStorage(file.file, offset: file.base + offset, byteCount: size)
+    case .chunked(let chunk):
+      if let pipeline = try FilterPipeline(dataset.filters, width: width), let shape = dataset.shape {
+        return try ChunkedStorage(
+          worker, cache, dataset, shape: shape, chunk: chunk, width: width, pipeline: pipeline, fileSize: file.file.size)
+      }
+      try requireLibraryFilters()
+      return DecodedStorage(worker, dataset, code: 0, width: width, byteCount: size)
+    case .compact, .virtual:
+      return DecodedStorage(worker, dataset, code: 0, width: width, byteCount: size)
+    }
+  }
+
+  /// - Throws: `unsupported` for a filter that is not part of the library: plug-ins are never loaded.
+  private func requireLibraryFilters() throws(CheckpointError) {
+    if let unknown = dataset.filters.first(where: { $0.id > 6 }) {
+      throw CheckpointError(
+        .unsupported, "is compressed with filter \(unknown.id)\(unknown.name.isEmpty ? "" : " (\(Name.printable(unknown.name)))"), which is not supported",
+        remedy: "h5repack -f GZIP=4 writes it again with a common one")
+    }
+  }
+
+  private func variableStrings(_ count: Int) throws(CheckpointError) -> [[UInt8]] {
+    try requireLibraryFilters()
+    // Many elements may name the same characters; what they come to in all is bounded by what a file of this size says.
+    let most = 1 << 20 + 16 * file.file.size
+    guard count <= most else {
+      throw CheckpointError(.corrupt, "\(count) strings are more than a file of \(file.file.size) bytes can hold")
+    }
+    var strings: [[UInt8]] = []
+    var total = 0
+    while strings.count < count {
+      let part = min(4096, count - strings.count)
+      var request: [UInt8] = []
+      request.append(little: dataset.address)
+      request.append(little: UInt64(strings.count))
+      request.append(little: UInt64(part))
+      var fields = ByteCursor(try worker.data(CK_HDF5_STRINGS, request, of: dataset.path, limit: 256 << 20))
+      for string in try VariableStrings.decode(&fields, count: part) {
+        total += string.count
+        strings.append(string)
+      }
+      guard total <= most else {
+        throw CheckpointError(.corrupt, "its strings come to more than a file of \(file.file.size) bytes can hold")
+      }
+    }
+    return strings
+  }
+}
+
+extension [UInt8] {
+  mutating func append<T: FixedWidthInteger>(little value: T) {
+    for i in 0..<(T.bitWidth / 8) { append(UInt8(truncatingIfNeeded: value >> (8 * T(i)))) }
+  }
+
+  /// A length of 32 bits, then bytes.
+  mutating func append(text: some Collection<UInt8>) {
+    append(little: UInt32(clamping: text.count))
+    append(contentsOf: text)
+  }
+}
