@@ -38,7 +38,9 @@ let package = Package(
   ],
   targets: [
     .target(name: "CCore", cSettings: c),
-    room("CheckpointCore", ["CCore", .product(name: "Crypto", package: "swift-crypto")]),
+    .systemLibrary(name: "CZlib", path: "System/CZlib", providers: [.apt(["zlib1g-dev"]), .brew(["zlib"])]),
+    room("CheckpointCore", ["CCore", "CZlib", .product(name: "Crypto", package: "swift-crypto")]),
+    room("ZipArchive", ["CheckpointCore", "CZlib"]),
     room("ProtoWire", ["CheckpointCore"]),
     .systemLibrary(name: "CSnappy", path: "System/CSnappy", providers: [.apt(["libsnappy-dev"]), .brew(["snappy"])]),
 
@@ -66,6 +68,7 @@ let package = Package(
     tests("CheckpointCoreTests", ["CCore", "CheckpointCore"]),
     tests("GraphRuntimeTests", ["CheckpointCore", "ProtoWire", "GraphRuntime"]),
     tests("ProtoWireTests", ["CheckpointCore", "ProtoWire"]),
+    tests("ZipArchiveTests", ["CheckpointCore", "ZipArchive"]),
     tests("TensorFlowTests", ["CSnappy", "CheckpointCore", "ProtoWire", "TensorFlow"]),
     tests("NumPyTests", ["CheckpointCore", "NumPy"]),
     tests("ConversionTests", ["CheckpointCore", "Conversion"]),

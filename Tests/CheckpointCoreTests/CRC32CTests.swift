@@ -77,3 +77,23 @@ import Testing
     #expect(sum.value == 0xe306_9283)
   }
 }
+
+@Suite struct CRC32Tests {
+  /// The check value of the CRC catalogue.
+  @Test func isTheOneOfZip() {
+    #expect(CRC32(of: Array("123456789".utf8)).value == 0xcbf4_3926)
+    #expect(CRC32(of: []).value == 0)
+  }
+
+  @Test func sumsOfPartsMakeTheSumOfTheWhole() {
+    let bytes = Array("the quick brown fox".utf8)
+    let whole = CRC32(of: bytes)
+    for cut in 0...bytes.count {
+      let (head, tail) = (CRC32(of: Array(bytes[..<cut])), CRC32(of: Array(bytes[cut...])))
+      var sum = head
+      sum.append(tail.value, count: bytes.count - cut)
+      #expect(sum == whole)
+      #expect(head.rest(of: whole.value, count: bytes.count - cut) == tail.value)
+    }
+  }
+}
