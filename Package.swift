@@ -45,8 +45,9 @@ let package = Package(
     .systemLibrary(name: "CSnappy", path: "System/CSnappy", providers: [.apt(["libsnappy-dev"]), .brew(["snappy"])]),
 
     family("TensorFlow", formats: ["Bundle", "Graph", "State"], ["CheckpointCore", "ProtoWire", "CSnappy"]),
-    family("NumPy", formats: ["Flat", "Npy", "Pickle"], ["CheckpointCore"]),
-    room("FormatRegistry", ["CheckpointCore", "TensorFlow", "NumPy"]),
+    family("NumPy", formats: ["Flat", "Npy", "Npz", "Pickle"], ["CheckpointCore", "ZipArchive"]),
+    family("Safetensors", formats: ["."], ["CheckpointCore"]),
+    room("FormatRegistry", ["CheckpointCore", "TensorFlow", "NumPy", "Safetensors"]),
 
     .target(name: "CKernels", exclude: ["README.md"], cSettings: c),
     .target(
@@ -70,7 +71,8 @@ let package = Package(
     tests("ProtoWireTests", ["CheckpointCore", "ProtoWire"]),
     tests("ZipArchiveTests", ["CheckpointCore", "ZipArchive"]),
     tests("TensorFlowTests", ["CSnappy", "CheckpointCore", "ProtoWire", "TensorFlow"]),
-    tests("NumPyTests", ["CheckpointCore", "NumPy"]),
+    tests("NumPyTests", ["CheckpointCore", "NumPy", "ZipArchive"]),
+    tests("SafetensorsTests", ["CheckpointCore", "Safetensors"]),
     tests("ConversionTests", ["CheckpointCore", "Conversion"]),
     tests("FormatRegistryTests", ["CheckpointCore", "FormatRegistry"]),
     tests("VerifierTests", ["CheckpointCore", "Verifier"]),

@@ -1,5 +1,6 @@
 public import CheckpointCore
 import NumPy
+import Safetensors
 import TensorFlow
 
 /// Every format there is, in the order in which they are listed and asked whether a file is theirs.
@@ -8,6 +9,8 @@ public enum AllFormats {
     TensorFlowFormats.bundle,
     NumPyFormats.flat,
     NumPyFormats.npy,
+    NumPyFormats.npz,
+    SafetensorsFormats.safetensors,
   ]
 
   public static func named(_ name: String) -> CheckpointFormat? { rows.first { $0.name == name } }
