@@ -39,7 +39,7 @@ let package = Package(
   targets: [
     .target(name: "CCore", cSettings: c),
     .systemLibrary(name: "CZlib", path: "System/CZlib", providers: [.apt(["zlib1g-dev"]), .brew(["zlib"])]),
-    room("CheckpointCore", ["CCore", "CZlib", .product(name: "Crypto", package: "swift-crypto")]),
+    room("CheckpointCore", ["CCore", .product(name: "Crypto", package: "swift-crypto")]),
     room("ZipArchive", ["CheckpointCore", "CZlib"]),
     room("ProtoWire", ["CheckpointCore"]),
     .systemLibrary(name: "CSnappy", path: "System/CSnappy", providers: [.apt(["libsnappy-dev"]), .brew(["snappy"])]),

@@ -1,4 +1,4 @@
-import CZlib
+import CCore
 
 /// A running CRC-32 (ISO 3309), the checksum of zip archives.
 public struct CRC32: Sendable, Equatable {
@@ -12,16 +12,13 @@ public struct CRC32: Sendable, Equatable {
   }
 
   public mutating func update(_ bytes: RawSpan) {
-    // SAFETY: the pointer is used inside the closure only. No bytes may come without a pointer, which zlib takes for a reset.
-    value = unsafe bytes.withUnsafeBytes { buffer in
-      guard let base = buffer.baseAddress else { return value }
-      return UInt32(truncatingIfNeeded: unsafe crc32_z(UInt(value), base, buffer.count))
-    }
+    // SAFETY: the pointer is used inside the closure only.
+    value = unsafe bytes.withUnsafeBytes { unsafe ck_crc32(value, $0.baseAddress, $0.count) }
   }
 
   /// Appends `count` bytes whose own sum is known.
   public mutating func append(_ other: UInt32, count: Int) {
-    value = UInt32(truncatingIfNeeded: crc32_combine(UInt(value), UInt(other), count))
+    value = ck_crc32_combine(value, other, UInt64(count))
   }
 
   /// The sum of the `count` bytes that follow what is summed here, where the sum of all is `whole`.
