@@ -38,7 +38,9 @@ let package = Package(
   ],
   targets: [
     .target(name: "CCore", cSettings: c),
+    .systemLibrary(name: "CZlib", path: "System/CZlib", providers: [.apt(["zlib1g-dev"]), .brew(["zlib"])]),
     room("CheckpointCore", ["CCore", .product(name: "Crypto", package: "swift-crypto")]),
+    room("ZipArchive", ["CheckpointCore", "CZlib"]),
     room("ProtoWire", ["CheckpointCore"]),
     .systemLibrary(name: "CSnappy", path: "System/CSnappy", providers: [.apt(["libsnappy-dev"]), .brew(["snappy"])]),
 
@@ -51,9 +53,10 @@ let package = Package(
       swiftSettings: house),
 
     family("TensorFlow", formats: ["Bundle", "Graph", "State"], ["CheckpointCore", "ProtoWire", "CSnappy"]),
-    family("NumPy", formats: ["Flat", "Npy", "Pickle"], ["CheckpointCore"]),
-    family("HDF5", formats: ["Tree"], ["CheckpointCore", "HDF5Library"]),
-    room("FormatRegistry", ["CheckpointCore", "TensorFlow", "NumPy", "HDF5"]),
+    family("NumPy", formats: ["Flat", "Npy", "Npz", "Pickle"], ["CheckpointCore", "ZipArchive"]),
+    family("HDF5", formats: ["Tree", "KerasH5", "KerasV3"], ["CheckpointCore", "HDF5Library", "ZipArchive"]),
+    family("Safetensors", formats: ["."], ["CheckpointCore"]),
+    room("FormatRegistry", ["CheckpointCore", "TensorFlow", "NumPy", "HDF5", "Safetensors"]),
 
     .target(name: "CKernels", exclude: ["README.md"], cSettings: c),
     .target(
@@ -75,8 +78,10 @@ let package = Package(
     tests("CheckpointCoreTests", ["CCore", "CheckpointCore"]),
     tests("GraphRuntimeTests", ["CheckpointCore", "ProtoWire", "GraphRuntime"]),
     tests("ProtoWireTests", ["CheckpointCore", "ProtoWire"]),
+    tests("ZipArchiveTests", ["CheckpointCore", "ZipArchive"]),
     tests("TensorFlowTests", ["CSnappy", "CheckpointCore", "ProtoWire", "TensorFlow"]),
-    tests("NumPyTests", ["CheckpointCore", "NumPy"]),
+    tests("NumPyTests", ["CheckpointCore", "NumPy", "ZipArchive"]),
+    tests("SafetensorsTests", ["CheckpointCore", "Safetensors"]),
     tests("ConversionTests", ["CheckpointCore", "Conversion"]),
     tests("FormatRegistryTests", ["CheckpointCore", "FormatRegistry"]),
     tests("VerifierTests", ["CheckpointCore", "Verifier"]),

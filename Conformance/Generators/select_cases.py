@@ -30,6 +30,8 @@ saved-model: s-tf18-savedmodel s-tf115-savedmodel s-tf2-savedmodel
 tf-state: s-tf18-state_rel s-tf115-state_abs
 npy: s-npy-dtypes_le s-npy-dtypes_be s-npy-order s-npy-shapes s-npy-versions s-npy-handmade_headers s-npy-datetime s-npy-object
   s-npy-structured s-npy-strings
+npz: s-npz-stored s-npz-deflated
+safetensors: s-st-dtypes s-st-meta
 """
 
 DAMAGED_CASES = """
@@ -43,7 +45,16 @@ table-handle-overflow slice-hole slice-overlap slice-outside slice-unlisted
 string-len-2g string-len-nonminimal string-count-huge state-escape state-escapes state-concatenated state-missing-target
 state-twice npy-empty npy-cut-data npy-extra-data npy-hlen-4g npy-header-call npy-header-shape-overflow
 npy-header-shape-terabyte npy-header-nested-parens npy-header-dup-key npy-header-descr-native npy-pickle npy-no-newline
+npz-dup npz-not-npy npz-crc npz-cut npz-half npz-encrypted npz-size-lies npz-method-99 npz-local-name-differs npz-bomb-hidden
+npz-pickle npz-prefix st-empty st-hlen-huge st-hlen-short st-cut st-extra st-overlap st-gap st-reverse st-shape-mismatch
+st-shape-overflow st-shape-negative st-dtype st-dup st-not-json st-array st-deep st-float-offset st-metadata-int
+st-leading-space st-trailing-space
 """
+
+
+SAFETENSORS = {"F64": "float64", "F32": "float32", "F16": "float16", "BF16": "bfloat16", "I64": "int64", "I32": "int32", "I16": "int16",
+               "I8": "int8", "U64": "uint64", "U32": "uint32", "U16": "uint16", "U8": "uint8", "BOOL": "bool", "C64": "complex64",
+               "F8_E4M3": "float8_e4m3fn", "F8_E5M2": "float8_e5m2"}
 
 
 def write(path, value):
@@ -62,7 +73,7 @@ def lines(tensors):
 
 
 def tensor(t):
-    dtype = np.dtype(t["dtype"]).newbyteorder("=").name if t["dtype"].startswith((">", "<", "|")) else t["dtype"]
+    dtype = np.dtype(t["dtype"]).newbyteorder("=").name if t["dtype"].startswith((">", "<", "|")) else SAFETENSORS.get(t["dtype"], t["dtype"])
     return {"name": t["name"], "dtype": dtype, "shape": t["shape"], "sha256": t["sha256"]}
 
 
@@ -150,14 +161,17 @@ def main():
             family = word[:-1]
             continue
         known = corpus[word]
-        source, target = os.path.join(FORMATS, known["family"], word), os.path.join(CASES, family, word[2:].replace("npy-", ""))
+        name = word[2:]
+        for prefix in ("npy-", "npz-", "st-"):
+            name = name.removeprefix(prefix)
+        source, target = os.path.join(FORMATS, known["family"], word), os.path.join(CASES, family, name)
         copy(source, target, tree(source))
         case = {"schema": 1, "id": os.path.relpath(target, CASES), "description": known["notes"], "made_with": known["made_with"]}
         if family == "npy":
             case["checkpoints"] = [f for f in tree(source) if f.endswith(".npy")]
             tensors = {t["name"]: [tensor(t)] for t in known["tensors"]}
         else:
-            main = "checkpoint" if family == "tf-state" else known["prefix"]
+            main = "checkpoint" if family == "tf-state" else known.get("prefix") or os.path.basename(known["files"][0])
             case["checkpoints"] = [main]
             tensors = {main: [tensor(t) for t in known["tensors"]]}
         if known.get("expect"):

@@ -13,4 +13,8 @@ public enum NumPyFormats {
     suffixes: [".npy", ".pkl"],
     cannotHold: "more than one variable, strings and variants", recognise: NpyReader.recognise, reader: NpyReader(),
     writer: NpyWriter())
+
+  public static let npz = CheckpointFormat(
+    name: "npz", summary: "numpy archive: NAME.npz with one .npy per variable", suffixes: [".npz"],
+    cannotHold: "variants", recognise: NpzReader.recognise, reader: NpzReader(), writer: NpzWriter())
 }

@@ -1,6 +1,7 @@
 public import CheckpointCore
 import HDF5
 import NumPy
+import Safetensors
 import TensorFlow
 
 /// Every format there is, in the order in which they are listed and asked whether a file is theirs.
@@ -9,7 +10,9 @@ public enum AllFormats {
     TensorFlowFormats.bundle,
     NumPyFormats.flat,
     NumPyFormats.npy,
+    NumPyFormats.npz,
     HDF5Formats.tree,
+    SafetensorsFormats.safetensors,
   ]
 
   public static func named(_ name: String) -> CheckpointFormat? { rows.first { $0.name == name } }

@@ -126,7 +126,7 @@ enum FileKind {
       (Array("<!DOCTYPE".utf8), "is a web page, not a checkpoint (the download failed)"),
       (Array("<html".utf8), "is a web page, not a checkpoint (the download failed)"),
       ([0x89] + Array("HDF".utf8), "is an HDF5 file, which this version cannot read"),
-      (Array("PK".utf8), "is a zip archive, which this version cannot read"),
+      (Array("PK".utf8), "is a zip archive without arrays of numpy, which this version cannot read"),
       ([0x80, 2], "is a Python pickle, which this version cannot read"),
       ([0x80, 3], "is a Python pickle, which this version cannot read"),
       ([0x80, 4], "is a Python pickle, which this version cannot read"),

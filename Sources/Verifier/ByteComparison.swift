@@ -49,19 +49,21 @@ public struct ByteComparison: Sendable {
           .different,
           "was \(tensor.dtype.rawValue) \(tensor.shape), and reads back as \(copy.dtype.rawValue) \(copy.shape)")
       }
-      var sum = CRC32C()
-      if copy.storage.crc32c == nil { try copy.storage.verify() }
+      var sums = Checksums(recordedBy: copy.storage)
+      if !copy.storage.hasSum { try copy.storage.verify() }
       try tensor.forEachChunk(using: &buffer) { (chunk, offset) throws(CheckpointError) in
         try throwIfInterrupted()
         var part = other.mutableRawSpan(0..<chunk.byteCount)
         try copy.storage.read(into: &part, at: offset)
         let same = other.rawSpan.extracting(0..<chunk.byteCount).isEqual(to: chunk)
         guard same else { throw CheckpointError(.different, "the bytes read back differ").at(offset: offset) }
-        sum.update(chunk)
+        sums.update(chunk)
         progress?.advance(chunk.byteCount)
       }
-      if let recorded = copy.storage.crc32c, recorded != sum.value {
-        throw CheckpointError(.different, "the checksum written, \(recorded), is not that of the bytes, \(sum.value)")
+      do throws(CheckpointError) {
+        try sums.require(recordedBy: copy.storage)
+      } catch {
+        throw CheckpointError(.different, "the bytes are equal, but \(error.message)")
       }
     } catch {
       throw error.at(variable: variable.name)

@@ -77,3 +77,40 @@ import Testing
     #expect(sum.value == 0xe306_9283)
   }
 }
+
+@Suite struct CRC32Tests {
+  /// The check value of the CRC catalogue.
+  @Test func isTheOneOfZip() {
+    #expect(CRC32(of: Array("123456789".utf8)).value == 0xcbf4_3926)
+    #expect(CRC32(of: []).value == 0)
+  }
+
+  @Test(arguments: [1, 2, 3]) func everyWayAgreesWithThePortableOne(way: CInt) {
+    var random = RandomSource(seed: 12)
+    let bytes = random.bytes(4200)
+    for count in [0, 1, 7, 8, 9, 127, 128, 255, 256, 257, 511, 512, 513, 767, 768, 1024, 4199] {
+      for start in [0, 1] {
+        let part = Array(bytes[start..<start + count])
+        // SAFETY: the pointers are used inside the closure only.
+        let (found, expected) = unsafe part.withUnsafeBytes {
+          unsafe (
+            ck_crc32_by(way, 7, $0.baseAddress, count), ck_crc32_by(CInt(CK_CRC_PORTABLE), 7, $0.baseAddress, count)
+          )
+        }
+        #expect(found == expected, "\(count) bytes from \(start)")
+      }
+    }
+  }
+
+  @Test func sumsOfPartsMakeTheSumOfTheWhole() {
+    let bytes = Array("the quick brown fox".utf8)
+    let whole = CRC32(of: bytes)
+    for cut in 0...bytes.count {
+      let (head, tail) = (CRC32(of: Array(bytes[..<cut])), CRC32(of: Array(bytes[cut...])))
+      var sum = head
+      sum.append(tail.value, count: bytes.count - cut)
+      #expect(sum == whole)
+      #expect(head.rest(of: whole.value, count: bytes.count - cut) == tail.value)
+    }
+  }
+}

@@ -120,3 +120,38 @@ import Testing
         """)
   }
 }
+
+@Suite struct JSONStreamTests {
+  @Test func membersComeOneByOne() throws {
+    var found: [String] = []
+    try JSONReader.forEachMember(of: Array("xx{\"a\": 1, \"b\": [2]} \n".utf8), from: 2) {
+      (key, value) throws(CheckpointError) in
+      found.append("\(String(decoding: key, as: UTF8.self)) \(value.integer ?? -1)")
+    }
+    #expect(found == ["a 1", "b -1"])
+  }
+
+  @Test(arguments: ["", "[]", "{", "{} {}", "{\"a\": 1, \"a\": 2}", "{\"a\": }"]) func nothingElseIsAnObject(
+    text: String
+  ) {
+    #expect(failure { try JSONReader.forEachMember(of: Array(text.utf8)) { (_, _) throws(CheckpointError) in } } != nil)
+  }
+
+  @Test func aKeyIsFoundTwiceAmongMany() throws {
+    let keys = (0..<40).map { "\"k\($0)\": 0" }
+    for i in [0, 15, 16, 17, 39] {
+      let text = "{" + (keys + [keys[i]]).joined(separator: ", ") + "}"
+      #expect(
+        failure { _ = try JSONReader.parse(Array(text.utf8)) }?.message == "the JSON key \"k\(i)\" is there twice")
+    }
+  }
+
+  @Test func compactTextHasNoSpace() {
+    var json = JSONWriter(compact: true)
+    json.object { json in
+      json.array("a") { json in for i in 0..<2 { json.value(nil, i) } }
+      json.object(Name("b\u{1}")) { json in json.value("c", "d") }
+    }
+    #expect(String(decoding: json.bytes, as: UTF8.self) == #"{"a":[0,1],"b\u0001":{"c":"d"}}"#)
+  }
+}

@@ -92,6 +92,35 @@ import Testing
     }
   }
 
+  /// Every byte of an archive is covered by a sum or checked against another; what is neither changes nothing that is read.
+  @Test(arguments: ["npz", "safetensors"]) func aFlippedBitIsAnErrorOrLeavesTheNumbers(name: String) throws {
+    let folder = try TemporaryFolder()
+    let store = try VariableStore(["w": .floats([2], [1, 2]), "n": Tensor(.bfloat16, [1], [0, 1])])
+    let format = try #require(AllFormats.named(name))
+    try format.save(store, to: folder("m"))
+    let path = folder.names[0]
+    let bytes = try folder.read(path)
+    let numbers = Set(try store.contents().map(\.bytes))
+    // safetensors has no sum of its tensors.
+    let covered = name == "npz" ? bytes.count : bytes.count - 10
+    for bit in 0..<8 * covered {
+      var flipped = bytes
+      flipped[bit / 8] ^= 1 << UInt8(bit % 8)
+      try folder.write(flipped, to: path)
+      do {
+        let found = try open(folder(path))
+        #expect(Set(found.contents.map(\.bytes)).isSubset(of: numbers), "bit \(bit)")
+      } catch let error as CheckpointError {
+        #expect(Self.allowed.contains(error.code), "bit \(bit): \(error)")
+      }
+    }
+    for length in 0..<bytes.count {
+      try folder.write(Array(bytes[..<length]), to: path)
+      let error = failure { _ = try open(folder(path)) }
+      #expect(error.map { Self.allowed.contains($0.code) } == true, "\(length) bytes: \(String(describing: error))")
+    }
+  }
+
   private func flat() throws -> (folder: TemporaryFolder, store: VariableStore) {
     let folder = try TemporaryFolder()
     let store = try VariableStore(["w": .floats([2], [1, 2]), "n": Tensor(.bfloat16, [1], [0, 1])])
@@ -148,7 +177,8 @@ import Testing
       ("a.index", junk), ("b.index", junk + magic), ("c.npy", junk),
       ("d.npy", [0x93] + Array("NUMPY".utf8) + [1, 0] + junk), ("e.index.json", junk),
       ("f.index.json", Array("{\"format\": \"npy-flat\", \"version\": 1, ".utf8) + junk), ("checkpoint", junk),
-      ("g", junk), ("h.data-00000-of-00001", junk),
+      ("g", junk), ("h.data-00000-of-00001", junk), ("i.npz", junk), ("j.safetensors", junk),
+      ("k", Array("PK\u{3}\u{4}".utf8) + junk),
     ] {
       try folder.write(bytes, to: name)
       let error = failure { _ = try open(folder(name)) }

@@ -48,6 +48,15 @@ import Testing
     #expect(try found(folder("m.npy"), as: "npy") == "npy m.npy")
   }
 
+  @Test(arguments: ["npz", "safetensors"]) func aPrefixFindsTheOneFile(name: String) throws {
+    let folder = try TemporaryFolder()
+    try AllFormats.named(name)?.save(VariableStore(["w": .floats([2], [1, 2])]), to: folder("m"))
+    for path in ["m", "m.\(name)"] { #expect(try found(folder(path)) == "\(name) m.\(name)") }
+    try folder.write(try folder.read("m.\(name)"), to: "bare")
+    #expect(try found(folder("bare")) == "\(name) bare", "known by its content")
+    #expect(try Opening.find(folder("m")).stem == folder("m"))
+  }
+
   @Test func aPrefixOfTwoKindsIsNotGuessed() throws {
     let folder = try folder()
     try AllFormats.named("npy-flat")?.save(VariableStore(["w": .floats([], [1])]), to: folder("model-1"))
@@ -84,7 +93,7 @@ import Testing
     #expect(failure { _ = try found(folder("model-2.index")) }?.code == .notFound)
     let empty = try TemporaryFolder()
     #expect(failure { _ = try found(empty.path) }?.code == .notFound)
-    #expect(failure { _ = try found(folder("model-1"), as: "npz") }?.code == .usage)
+    #expect(failure { _ = try found(folder("model-1"), as: "zip") }?.code == .usage)
   }
 
   @Test func everyRowIsWhole() {

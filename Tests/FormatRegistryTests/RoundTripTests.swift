@@ -50,6 +50,29 @@ import Testing
     #expect(read.variables.map(\.role) == store.variables.map(\.role), "seed \(seed)")
   }
 
+  @Test(arguments: seeds) func anyStoreSurvivesAnArchive(seed: UInt64) throws {
+    var random = RandomSource(seed: seed)
+    let store = try random.store(count: 60)
+    let folder = try TemporaryFolder()
+    let npz = try format("npz")
+    try npz.save(store, to: folder("z"), options: WriteOptions(jobs: 2))
+    let read = try npz.load(folder("z"))
+    #expect(try read.contents() == store.contents(), "seed \(seed)")
+    #expect(read.variables.map(\.name) == store.variables.map(\.name), "seed \(seed): the order is kept")
+    #expect(read.source.warnings == [], "seed \(seed)")
+  }
+
+  @Test(arguments: seeds) func whatSafetensorsHoldsSurvivesIt(seed: UInt64) throws {
+    var random = RandomSource(seed: seed)
+    let all = try random.store(count: 60)
+    let safetensors = try format("safetensors")
+    let lost = Set(safetensors.writer?.losses(writing: all).map(\.variable) ?? [])
+    let store = try all.replacing(all.variables.filter { !lost.contains($0.name) })
+    let folder = try TemporaryFolder()
+    try safetensors.save(store, to: folder("s"), options: WriteOptions(jobs: 2))
+    #expect(try safetensors.load(folder("s")).contents() == store.contents(), "seed \(seed)")
+  }
+
   @Test(arguments: seeds) func bundleToFlatToBundleIsTheSameFile(seed: UInt64) throws {
     var random = RandomSource(seed: seed)
     let store = try random.store(count: 40)
@@ -62,7 +85,7 @@ import Testing
     #expect(try folder.read("a.data-00000-of-00001") == folder.read("b.data-00000-of-00001"), "seed \(seed)")
   }
 
-  @Test(arguments: ["tf-bundle", "npy-flat"]) func theBytesDoNotDependOnTheNumberOfWorkers(name: String) throws {
+  @Test(arguments: ["tf-bundle", "npy-flat", "npz"]) func theBytesDoNotDependOnTheNumberOfWorkers(name: String) throws {
     var random = RandomSource(seed: 77)
     let store = try random.store(count: 80)
     let format = try format(name)
@@ -72,7 +95,7 @@ import Testing
   }
 
   /// Tensors around the 256 KiB of a buffer and the 4 MiB of a piece, small ones between them.
-  @Test(arguments: ["tf-bundle", "npy-flat"]) func tensorsAcrossTheBordersOfChunksSurvive(name: String) throws {
+  @Test(arguments: ["tf-bundle", "npy-flat", "npz"]) func tensorsAcrossTheBordersOfChunksSurvive(name: String) throws {
     var random = RandomSource(seed: 88)
     var store = VariableStore(source: .init(format: "memory", path: ""))
     let sizes = [262_143, 3, 262_144, 262_145, 0, 524_287, 4_194_303, 1, 4_194_304, 4_194_305]

@@ -62,6 +62,18 @@ struct Bench {
     compare(
       "npy-flat -> bundle, 1 GiB", [tool, flat, "--to", "tf-bundle", "-o", "\(folder)/out", "--verify", "none"],
       ["cp", "\(folder)/large.npy", "\(folder)/copy"], limit: 1.5)
+    for format in ["npz", "safetensors"] {
+      let made = "\(folder)/made.\(format)"
+      let there = [tool, bundle, "--to", format, "--verify", "none", "-o"]
+      compare(
+        "bundle -> \(format), 1 GiB", there + ["\(folder)/out"],
+        ["cp", "\(bundle).data-00000-of-00001", "\(folder)/copy"], limit: 1.6)
+      guard run(there + [made]) != nil else { return failed("making \(made)") }
+      compare(
+        "\(format) -> bundle, 1 GiB", [tool, made, "--to", "tf-bundle", "-o", "\(folder)/out", "--verify", "none"],
+        ["cp", made, "\(folder)/copy"], limit: 1.6)
+      unlink(made)
+    }
     for name in ["large.npy", "large.index.json", "bundle.index", "bundle.data-00000-of-00001"] {
       unlink("\(folder)/\(name)")
     }
@@ -80,6 +92,11 @@ struct Bench {
     alone(
       "npy-flat -> bundle, 20,000 tensors",
       [tool, flat, "--to", "tf-bundle", "-o", "\(folder)/out", "--verify", "none"], limit: 0.3)
+    for format in ["npz", "safetensors"] {
+      alone(
+        "bundle -> \(format), 20,000 tensors",
+        [tool, bundle, "--to", format, "-o", "\(folder)/out", "--verify", "none"], limit: 0.5)
+    }
   }
 
   private func small() {

@@ -16,41 +16,39 @@ struct NpyHeader {
   let warnings: [String]
 
   /// - Throws: `corrupt` where it is no header; `unsupported` for element types that are not plain numbers, by their name.
-  init(_ file: InputFile) throws(CheckpointError) {
-    let start = try file.bytes(at: 0, count: min(12, file.size))
+  ///
+  /// - Parameter content: a whole file, or the whole member of an archive.
+  init(_ content: some TensorStorage) throws(CheckpointError) {
+    let start = try content.bytes(at: 0, count: min(12, content.byteCount))
     guard start.starts(with: NpyHeader.magic) else {
-      throw CheckpointError(.corrupt, "is not an npy file: \(NpyHeader.describe(start))").at(file: file.path)
+      throw CheckpointError(.corrupt, "is not an npy file: \(NpyHeader.describe(start))")
     }
-    do throws(CheckpointError) {
-      guard start.count >= 10 else { throw CheckpointError(.corrupt, "the header is cut short") }
-      let version = (start[6], start[7])
-      let lengthSize: Int
-      switch version {
-      case (1, 0): lengthSize = 2
-      case (2, 0), (3, 0): lengthSize = 4
-      default: throw CheckpointError(.unsupported, "the npy version \(version.0).\(version.1) is unknown")
-      }
-      guard start.count >= 8 + lengthSize else { throw CheckpointError(.corrupt, "the header is cut short") }
-      var cursor = ByteCursor(start, 8..<8 + lengthSize)
-      let length = lengthSize == 2 ? Int(try cursor.byte()) | Int(try cursor.byte()) << 8 : Int(try cursor.fixed32())
-      dataOffset = 8 + lengthSize + length
-      guard dataOffset <= file.size else {
-        throw CheckpointError(.corrupt, "the header claims \(length) bytes, more than the file has")
-      }
-      guard length <= NpyHeader.largestHeader else {
-        throw CheckpointError(
-          .corrupt, "a header of \(length) bytes is longer than the limit of \(NpyHeader.largestHeader)")
-      }
-      var literal = PythonLiteral(try file.bytes(at: 8 + lengthSize, count: length))
-      let fields = try NpyFields(&literal)
-      let type = try NpyType(fields.descr)
-      (dtype, isBigEndian) = (type.dtype, type.isBigEndian)
-      isFortranOrder = fields.isFortranOrder
-      shape = try Shape(fields.shape)
-      warnings = literal.warnings + type.warnings
-    } catch {
-      throw error.at(file: file.path)
+    guard start.count >= 10 else { throw CheckpointError(.corrupt, "the header is cut short") }
+    let version = (start[6], start[7])
+    let lengthSize: Int
+    switch version {
+    case (1, 0): lengthSize = 2
+    case (2, 0), (3, 0): lengthSize = 4
+    default: throw CheckpointError(.unsupported, "the npy version \(version.0).\(version.1) is unknown")
     }
+    guard start.count >= 8 + lengthSize else { throw CheckpointError(.corrupt, "the header is cut short") }
+    var cursor = ByteCursor(start, 8..<8 + lengthSize)
+    let length = lengthSize == 2 ? Int(try cursor.byte()) | Int(try cursor.byte()) << 8 : Int(try cursor.fixed32())
+    dataOffset = 8 + lengthSize + length
+    guard dataOffset <= content.byteCount else {
+      throw CheckpointError(.corrupt, "the header claims \(length) bytes, more than the file has")
+    }
+    guard length <= NpyHeader.largestHeader else {
+      throw CheckpointError(
+        .corrupt, "a header of \(length) bytes is longer than the limit of \(NpyHeader.largestHeader)")
+    }
+    var literal = PythonLiteral(try content.bytes(at: 8 + lengthSize, count: length))
+    let fields = try NpyFields(&literal)
+    let type = try NpyType(fields.descr)
+    (dtype, isBigEndian) = (type.dtype, type.isBigEndian)
+    isFortranOrder = fields.isFortranOrder
+    shape = try Shape(fields.shape)
+    warnings = literal.warnings + type.warnings
   }
 
   private static func describe(_ start: [UInt8]) -> String {
@@ -74,6 +72,16 @@ struct NpyHeader {
     let length = text.utf8.count + padding + 1
     return magic + [1, 0, UInt8(length & 255), UInt8(length >> 8)] + Array(text.utf8)
       + [UInt8](repeating: 0x20, count: padding) + [0x0a]
+  }
+}
+
+extension TensorStorage {
+  /// A few bytes in memory.
+  func bytes(at offset: Int, count: Int) throws(CheckpointError) -> [UInt8] {
+    var bytes = [UInt8](repeating: 0, count: count)
+    var all = bytes.mutableRawSpan(0..<count)
+    try read(into: &all, at: offset)
+    return bytes
   }
 }
 

@@ -15,32 +15,42 @@ struct NumericArray {
       let array = try PickledArray(file)
       (dtype, shape, tensor, warnings) = (array.dtype, array.shape, array.tensor, array.warnings)
     } else {
-      let header = try NpyHeader(file)
-      (dtype, shape) = (header.dtype, header.shape)
-      (tensor, warnings) = try NumericArray.content(of: file, header)
+      let array = try locating(file: file.path) { [file] () throws(CheckpointError) in
+        let header = try NpyHeader(FileStorage(file, offset: 0, byteCount: file.size))
+        let (range, rest) = try header.elements(of: file.size)
+        let storage = try FileStorage(file, offset: range.lowerBound, byteCount: range.count)
+        return (try header.tensor(storage), header.warnings + rest)
+      }
+      (tensor, warnings) = array
+      (dtype, shape) = (tensor.dtype, tensor.shape)
     }
   }
+}
 
-  private static func content(
-    of file: InputFile, _ header: NpyHeader
-  ) throws(CheckpointError) -> (Tensor, warnings: [String]) {
-    try locating(file: file.path) { () throws(CheckpointError) in
-      guard let width = header.dtype.width, let word = header.dtype.wordWidth else {
-        throw CheckpointError(.unsupported, "\(header.dtype.rawValue) has no fixed width")
-      }
-      let size = try header.shape.byteCount(width: width)
-      let available = file.size - header.dataOffset
-      guard size <= available else {
-        throw CheckpointError(
-          .corrupt, "the shape \(header.shape) takes \(size) bytes, but \(available) follow the header")
-      }
-      let rest = size < available ? ["\(available - size) bytes follow the array"] : []
-      var storage: any TensorStorage = try FileStorage(file, offset: header.dataOffset, byteCount: size)
-      if header.isBigEndian, word > 1 { storage = ByteSwappedStorage(storage, wordWidth: word) }
-      if header.isFortranOrder, header.shape.rank > 1, size > 0 {
-        storage = FortranStorage(storage, shape: header.shape, width: width)
-      }
-      return (try Tensor(dtype: header.dtype, shape: header.shape, storage: storage), header.warnings + rest)
+extension NpyHeader {
+  /// Where the elements lie in a file of so many bytes, and what is odd about that.
+  /// - Throws: `corrupt` where the file is shorter than the shape says.
+  func elements(of fileSize: Int) throws(CheckpointError) -> (range: Range<Int>, warnings: [String]) {
+    guard let width = dtype.width else {
+      throw CheckpointError(.unsupported, "\(dtype.rawValue) has no fixed width")
     }
+    let size = try shape.byteCount(width: width)
+    let available = fileSize - dataOffset
+    guard size <= available else {
+      throw CheckpointError(.corrupt, "the shape \(shape) takes \(size) bytes, but \(available) follow the header")
+    }
+    return (
+      dataOffset..<dataOffset + size, size < available ? ["\(available - size) bytes follow the array"] : []
+    )
+  }
+
+  /// The array whose elements are stored so, row by row and little-endian.
+  func tensor(_ elements: any TensorStorage) throws(CheckpointError) -> Tensor {
+    var storage = elements
+    if isBigEndian, let word = dtype.wordWidth, word > 1 { storage = ByteSwappedStorage(storage, wordWidth: word) }
+    if isFortranOrder, shape.rank > 1, storage.byteCount > 0 {
+      storage = FortranStorage(storage, shape: shape, width: dtype.width ?? 1)
+    }
+    return try Tensor(dtype: dtype, shape: shape, storage: storage)
   }
 }

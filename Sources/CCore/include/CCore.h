@@ -1,4 +1,4 @@
-// The few things that Swift cannot do as well: CRC-32C with the machine's own instructions, number conversion with
+// The few things that Swift cannot do as well: CRC-32C and CRC-32 with the machine's own instructions, number conversion with
 // a count of what it loses, and Linux calls that the C library hides behind feature macros.
 #ifndef CKPT_CCORE_H
 #define CKPT_CCORE_H
@@ -21,6 +21,11 @@ uint32_t ck_crc32c_by(int way, uint32_t crc, const void *bytes, size_t size);
 
 // CRC of A followed by B, from the CRC of A, the CRC of B and the length of B.
 uint32_t ck_crc32c_combine(uint32_t a, uint32_t b, uint64_t size_of_b);
+
+// The same for CRC-32 (ISO 3309, reflected polynomial 0xEDB88320), as zip archives keep it.
+uint32_t ck_crc32(uint32_t crc, const void *bytes, size_t size);
+uint32_t ck_crc32_by(int way, uint32_t crc, const void *bytes, size_t size);
+uint32_t ck_crc32_combine(uint32_t a, uint32_t b, uint64_t size_of_b);
 
 // ---- number conversion ------------------------------------------------------------------------------------------
 

@@ -38,21 +38,23 @@ public struct TensorCopier: Sendable {
     let range: Range<Int>
   }
 
-  /// - Returns: for each item the CRC-32C of its canonical bytes.
+  /// - Parameter kind: the sum that the output records, or nil for none.
+  /// - Returns: for each item that sum of its canonical bytes; empty for none.
   /// - Throws: the first error that a worker meets; `corrupt` names the variable whose checksum differs.
-  public func copy(_ items: [Item]) throws(CheckpointError) -> [UInt32] {
+  @discardableResult
+  public func copy(_ items: [Item], summing kind: ChecksumKind? = .crc32c) throws(CheckpointError) -> [UInt32] {
     let (pieces, batches) = plan(items)
-    let sums = Mutex([UInt32](repeating: 0, count: pieces.count))
+    let sums = Mutex(pieces.map { Checksums(recordedBy: items[$0.item].variable.tensor.storage, and: kind) })
     let failure = Mutex<CheckpointError?>(nil)
     let next = Atomic(0)
     DispatchQueue.concurrentPerform(iterations: min(jobs, max(1, batches.count))) { _ in
       var buffer = [UInt8](repeating: 0, count: ChunkBuffer.capacity)
-      var found: [(Int, UInt32)] = []
+      var found: [(Int, Checksums)] = []
       while true {
         let batch = next.add(1, ordering: .relaxed).oldValue
         guard batch < batches.count, failure.withLock({ $0 == nil }) else { break }
         do throws(CheckpointError) {
-          try copy(pieces, batches[batch], of: items, using: &buffer, sums: &found)
+          try copy(pieces, batches[batch], of: items, summing: kind, using: &buffer, sums: &found)
         } catch {
           failure.withLock { $0 = $0 ?? error }
         }
@@ -60,7 +62,7 @@ public struct TensorCopier: Sendable {
       sums.withLock { all in for (piece, sum) in found { all[piece] = sum } }
     }
     if let error = failure.withLock({ $0 }) { throw error }
-    return try combine(pieces, sums.withLock { $0 }, of: items)
+    return try combine(pieces, sums.withLock { $0 }, of: items, summing: kind)
   }
 
   private func plan(_ items: [Item]) -> (pieces: [Piece], batches: [Range<Int>]) {
@@ -71,9 +73,10 @@ public struct TensorCopier: Sendable {
     var batchSize = 0
     for (i, item) in items.enumerated() {
       let size = item.variable.tensor.byteCount
+      let largest = item.variable.tensor.storage.isSequential ? size : TensorCopier.pieceSize
       var offset = 0
       repeat {
-        let count = min(TensorCopier.pieceSize, size - offset)
+        let count = min(largest, size - offset)
         if batchSize + count > TensorCopier.pieceSize, batchStart < pieces.count {
           batches.append(batchStart..<pieces.count)
           (batchStart, batchSize) = (pieces.count, 0)
@@ -89,16 +92,17 @@ public struct TensorCopier: Sendable {
 
   /// Copies one batch. Small neighbours are gathered in the buffer and written together.
   private func copy(
-    _ pieces: [Piece], _ batch: Range<Int>, of items: [Item], using buffer: inout [UInt8], sums: inout [(Int, UInt32)]
+    _ pieces: [Piece], _ batch: Range<Int>, of items: [Item], summing kind: ChecksumKind?,
+    using buffer: inout [UInt8], sums: inout [(Int, Checksums)]
   ) throws(CheckpointError) {
     var gathered = Gathered()
     for index in batch {
       let piece = pieces[index]
       let item = items[piece.item]
       let storage = item.variable.tensor.storage
-      var sum = CRC32C()
+      var sum = Checksums(recordedBy: storage, and: kind)
       do throws(CheckpointError) {
-        if piece.range.lowerBound == 0, storage.crc32c == nil { try storage.verify() }
+        if piece.range.lowerBound == 0, !storage.hasSum { try storage.verify() }
         var position = piece.range.lowerBound
         while position < piece.range.upperBound {
           try throwIfInterrupted()
@@ -116,33 +120,36 @@ public struct TensorCopier: Sendable {
           try storage.read(into: &part, at: position)
           sum.update(buffer.rawSpan.extracting(place..<place + count))
           gathered.add(count, to: item.file, at: target)
+          progress?.advance(count)
           position += count
         }
       } catch {
         throw error.at(variable: item.variable.name)
       }
-      sums.append((index, sum.value))
-      progress?.advance(piece.range.count)
+      sums.append((index, sum))
     }
     try gathered.flush(buffer)
   }
 
-  private func combine(_ pieces: [Piece], _ sums: [UInt32], of items: [Item]) throws(CheckpointError) -> [UInt32] {
-    var whole = [CRC32C](repeating: CRC32C(), count: items.count)
+  private func combine(
+    _ pieces: [Piece], _ sums: [Checksums], of items: [Item], summing kind: ChecksumKind?
+  ) throws(CheckpointError) -> [UInt32] {
+    // Every item has a first piece, and pieces are in order.
+    var whole: [Checksums] = []
     for (piece, sum) in zip(pieces, sums) {
       if piece.range.lowerBound == 0 {
-        whole[piece.item] = CRC32C(sum)
+        whole.append(sum)
       } else {
         whole[piece.item].append(sum, count: piece.range.count)
       }
     }
     for (item, sum) in zip(items, whole) {
-      if let recorded = item.variable.tensor.storage.crc32c, recorded != sum.value {
-        throw CheckpointError.checksum(recorded: recorded, found: sum.value).at(
-          file: item.variable.tensor.file, variable: item.variable.name)
+      try locating(file: item.variable.tensor.file, variable: item.variable.name) { () throws(CheckpointError) in
+        try sum.require(recordedBy: item.variable.tensor.storage)
       }
     }
-    return whole.map(\.value)
+    guard let kind else { return [] }
+    return whole.compactMap { $0.value(kind) }
   }
 
   /// Bytes at the front of the buffer that wait to be written in one call.
@@ -168,6 +175,6 @@ public struct TensorCopier: Sendable {
 }
 
 extension Tensor {
-  /// The one file that holds the bytes as they are, where there is one.
-  public var file: String? { (storage as? FileStorage)?.file.path }
+  /// The one file that holds the bytes, where there is one.
+  public var file: String? { storage.path }
 }

@@ -5,14 +5,33 @@ public struct JSONReader {
   private let bytes: [UInt8]
   private var position = 0
 
-  private init(_ bytes: [UInt8]) { self.bytes = bytes }
+  private init(_ bytes: [UInt8], from position: Int = 0) {
+    self.bytes = bytes
+    self.position = position
+  }
 
   public static func parse(_ bytes: [UInt8]) throws(CheckpointError) -> JSONValue {
     var reader = JSONReader(bytes)
     let value = try reader.value(depth: 0)
-    reader.skipSpace()
-    guard reader.position == bytes.count else { throw reader.unexpected("the end") }
+    try reader.expectEnd()
     return value
+  }
+
+  /// Parses one object and hands over its members as they come, so that a large one need not be in memory as values.
+  /// - Parameter start: where it begins; offsets in errors count from the first byte.
+  public static func forEachMember(
+    of bytes: [UInt8], from start: Int = 0, _ body: (_ key: [UInt8], _ value: JSONValue) throws(CheckpointError) -> Void
+  ) throws(CheckpointError) {
+    var reader = JSONReader(bytes, from: start)
+    reader.skipSpace()
+    guard reader.next == UInt8(ascii: "{") else { throw reader.unexpected("an object") }
+    try reader.members(depth: 0, body)
+    try reader.expectEnd()
+  }
+
+  private mutating func expectEnd() throws(CheckpointError) {
+    skipSpace()
+    guard position == bytes.count else { throw unexpected("the end") }
   }
 
   private var next: UInt8? { position < bytes.count ? bytes[position] : nil }
@@ -39,22 +58,29 @@ public struct JSONReader {
 
   private mutating func object(depth: Int) throws(CheckpointError) -> JSONValue {
     var members: [(key: [UInt8], value: JSONValue)] = []
+    try self.members(depth: depth) { (key, value) throws(CheckpointError) in members.append((key, value)) }
+    return .object(members)
+  }
+
+  private mutating func members(
+    depth: Int, _ body: ([UInt8], JSONValue) throws(CheckpointError) -> Void
+  ) throws(CheckpointError) {
     // Most objects have few keys; a set would cost more than it saves.
-    var keys: Set<[UInt8]>?
+    var few: [[UInt8]] = []
+    var many: Set<[UInt8]> = []
     try list(until: UInt8(ascii: "}")) { reader throws(CheckpointError) in
       reader.skipSpace()
       let start = reader.position
       let key = try reader.string()
-      if members.count == 16 { keys = Set(members.map(\.key)) }
-      let isNew = keys?.insert(key).inserted ?? !members.contains { $0.key == key }
+      let isNew = !few.contains(key) && (few.count < 16 || many.insert(key).inserted)
+      if few.count < 16 { few.append(key) }
       guard isNew else {
         throw CheckpointError(.corrupt, "the JSON key \"\(Name.printable(key))\" is there twice").at(offset: start)
       }
       reader.skipSpace()
       try reader.expect(UInt8(ascii: ":"))
-      members.append((key, try reader.value(depth: depth + 1)))
+      try body(key, try reader.value(depth: depth + 1))
     }
-    return .object(members)
   }
 
   private mutating func array(depth: Int) throws(CheckpointError) -> JSONValue {

@@ -1,6 +1,6 @@
 /// Writes JSON with keys in the order given, so that equal content is equal bytes.
 ///
-/// An object or array is written on one line where it is made `inline`, else one member a line.
+/// An object or array is written on one line where it is made `inline`, else one member a line; compact text has no space at all.
 public struct JSONWriter {
   public private(set) var bytes: [UInt8] = []
   private var levels: [Level] = []
@@ -11,7 +11,17 @@ public struct JSONWriter {
     var isEmpty = true
   }
 
-  public init() {}
+  private let isCompact: Bool
+
+  public init(compact: Bool = false) { isCompact = compact }
+
+  /// An object under a key that need not be text.
+  public mutating func object(_ key: Name, _ body: (inout JSONWriter) -> Void) {
+    begin(nil)
+    quote(key.bytes)
+    separate()
+    nest(UInt8(ascii: "{"), UInt8(ascii: "}"), inline: false, body)
+  }
 
   public mutating func object(_ key: String? = nil, inline: Bool = false, _ body: (inout JSONWriter) -> Void) {
     begin(key)
@@ -70,7 +80,7 @@ public struct JSONWriter {
 
   private mutating func nest(_ opening: UInt8, _ closing: UInt8, inline: Bool, _ body: (inout JSONWriter) -> Void) {
     bytes.append(opening)
-    levels.append(Level(closing: closing, inline: inline || (levels.last?.inline ?? false)))
+    levels.append(Level(closing: closing, inline: isCompact || inline || (levels.last?.inline ?? false)))
     body(&self)
     if let level = levels.popLast() {
       if !level.inline, !level.isEmpty { newLine() }
@@ -81,13 +91,18 @@ public struct JSONWriter {
   private mutating func begin(_ key: String?) {
     if let top = levels.last {
       if !top.isEmpty { bytes.append(UInt8(ascii: ",")) }
-      if !top.inline { newLine() } else if !top.isEmpty { bytes.append(0x20) }
+      if !top.inline { newLine() } else if !top.isEmpty && !isCompact { bytes.append(0x20) }
       levels[levels.count - 1].isEmpty = false
     }
     if let key {
       quote(Array(key.utf8))
-      bytes.append(contentsOf: [UInt8(ascii: ":"), 0x20])
+      separate()
     }
+  }
+
+  private mutating func separate() {
+    bytes.append(UInt8(ascii: ":"))
+    if !isCompact { bytes.append(0x20) }
   }
 
   private mutating func newLine() {

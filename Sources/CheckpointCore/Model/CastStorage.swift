@@ -55,6 +55,8 @@ public struct CastStorage: TensorStorage {
     }
   }
 
+  public var isSequential: Bool { base.storage.isSequential }
+
   public func verify() throws(CheckpointError) { try base.storage.verifyWhole() }
 
   /// Reads everything once and counts what the cast would not keep.

@@ -31,6 +31,8 @@ public struct GatheredStorage: TensorStorage {
     byteCount = start
   }
 
+  public var isSequential: Bool { sources.contains { $0.isSequential } }
+
   public func verify() throws(CheckpointError) {
     for source in sources { try source.verifyWhole() }
   }

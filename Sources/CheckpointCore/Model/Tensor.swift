@@ -30,14 +30,13 @@ public struct Tensor: Sendable {
   public func forEachChunk(
     using buffer: inout ChunkBuffer, _ body: (RawSpan, Int) throws(CheckpointError) -> Void
   ) throws(CheckpointError) {
-    let recorded = storage.crc32c
-    if recorded == nil { try storage.verify() }
-    var sum = CRC32C()
+    if !storage.hasSum { try storage.verify() }
+    var sums = Checksums(recordedBy: storage)
     try buffer.forEachChunk(of: storage, in: 0..<byteCount) { chunk, offset throws(CheckpointError) in
-      if recorded != nil { sum.update(chunk) }
+      sums.update(chunk)
       try body(chunk, offset)
     }
-    if let recorded, sum.value != recorded { throw CheckpointError.checksum(recorded: recorded, found: sum.value) }
+    try sums.require(recordedBy: storage)
   }
 
   /// All canonical bytes, checked; for small tensors.

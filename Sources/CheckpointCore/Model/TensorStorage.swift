@@ -12,6 +12,15 @@ public protocol TensorStorage: Sendable {
   /// the source has none, or has one that only `verify` can check.
   var crc32c: UInt32? { get }
 
+  /// The same for CRC-32, the sum of zip archives.
+  var crc32: UInt32? { get }
+
+  /// Whether reading in order from one place costs far less than reading from several, as with a compressed stream.
+  var isSequential: Bool { get }
+
+  /// The one file that holds the bytes, where there is one, for messages.
+  var path: String? { get }
+
   /// Fills the span with the canonical bytes from `offset` on; both ends lie between elements.
   func read(into span: inout MutableRawSpan, at offset: Int) throws(CheckpointError)
 
@@ -21,6 +30,9 @@ public protocol TensorStorage: Sendable {
 
 extension TensorStorage {
   public var crc32c: UInt32? { nil }
+  public var crc32: UInt32? { nil }
+  public var isSequential: Bool { false }
+  public var path: String? { nil }
   public func verify() throws(CheckpointError) {}
 }
 
@@ -32,13 +44,15 @@ public struct FileStorage: TensorStorage {
   /// What was summed before these bytes, where the recorded sum covers more than them.
   let preceding: CRC32C?
   let recorded: UInt32?
+  public let crc32: UInt32?
 
   /// - Parameters:
-  ///   - crc32c: the recorded sum, unmasked.
+  ///   - crc32c, crc32: the recorded sums, unmasked.
   ///   - preceding: the sum that it continues, for sums that begin before the range.
   /// - Throws: `corrupt` where the range lies outside the file.
   public init(
-    _ file: InputFile, offset: Int, byteCount: Int, crc32c: UInt32? = nil, preceding: CRC32C? = nil
+    _ file: InputFile, offset: Int, byteCount: Int, crc32c: UInt32? = nil, preceding: CRC32C? = nil,
+    crc32: UInt32? = nil
   ) throws(CheckpointError) {
     let (end, overflow) = offset.addingReportingOverflow(byteCount)
     guard offset >= 0, byteCount >= 0, !overflow, end <= file.size else {
@@ -49,9 +63,11 @@ public struct FileStorage: TensorStorage {
     self.byteCount = byteCount
     self.preceding = preceding
     recorded = crc32c
+    self.crc32 = crc32
   }
 
   public var crc32c: UInt32? { preceding == nil ? recorded : nil }
+  public var path: String? { file.path }
 
   public func read(into span: inout MutableRawSpan, at offset: Int) throws(CheckpointError) {
     guard offset >= 0, offset <= byteCount, span.byteCount <= byteCount - offset else {
@@ -82,16 +98,16 @@ extension CheckpointError {
 
 /// Bytes of a file that is not there: a tensor that can be listed and not read.
 public struct MissingStorage: TensorStorage {
-  let path: String
+  private let file: String
   public let byteCount: Int
 
   public init(path: String, byteCount: Int) {
-    self.path = path
+    file = path
     self.byteCount = byteCount
   }
 
   public func read(into span: inout MutableRawSpan, at offset: Int) throws(CheckpointError) {
-    throw CheckpointError(.notFound, "no such file").at(file: path)
+    throw CheckpointError(.notFound, "no such file").at(file: file)
   }
 }
 
@@ -128,6 +144,7 @@ public struct ByteSwappedStorage: TensorStorage {
   }
 
   public var byteCount: Int { base.byteCount }
+  public var isSequential: Bool { base.isSequential }
 
   public func read(into span: inout MutableRawSpan, at offset: Int) throws(CheckpointError) {
     try base.read(into: &span, at: offset)
@@ -140,13 +157,13 @@ public struct ByteSwappedStorage: TensorStorage {
 }
 
 extension TensorStorage {
-  /// Checks all that the source recorded, `crc32c` included, by reading everything once.
+  /// Checks all that the source recorded, `crc32c` and `crc32` included, by reading everything once.
   public func verifyWhole() throws(CheckpointError) {
-    guard let crc32c else { return try verify() }
-    var sum = CRC32C()
+    guard hasSum else { return try verify() }
+    var sums = Checksums(recordedBy: self)
     var buffer = ChunkBuffer()
-    try buffer.forEachChunk(of: self, in: 0..<byteCount) { chunk, _ throws(CheckpointError) in sum.update(chunk) }
-    guard sum.value == crc32c else { throw CheckpointError.checksum(recorded: crc32c, found: sum.value) }
+    try buffer.forEachChunk(of: self, in: 0..<byteCount) { chunk, _ throws(CheckpointError) in sums.update(chunk) }
+    try sums.require(recordedBy: self)
   }
 }
 
@@ -187,6 +204,7 @@ public struct StringStorage: TensorStorage {
   }
 
   public var byteCount: Int { starts[lengths.count] }
+  public var isSequential: Bool { characters.isSequential }
 
   public func verify() throws(CheckpointError) { try characters.verifyWhole() }
 

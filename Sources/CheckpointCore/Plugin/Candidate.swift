@@ -11,6 +11,8 @@ public struct Candidate: Sendable {
   /// As the person gave it, without a final slash unless that is all.
   public let path: String
   public let kind: Kind
+  /// Bytes of a file.
+  public let size: Int
   /// The first 64 and the last 64 bytes of a file, fewer where it is shorter.
   public let head: [UInt8]
   public let tail: [UInt8]
@@ -20,15 +22,15 @@ public struct Candidate: Sendable {
     self.path = path
     var status = stat()
     guard unsafe stat(path, &status) == 0 else {
-      (kind, head, tail) = (.missing, [], [])
+      (kind, size, head, tail) = (.missing, 0, [], [])
       return
     }
     if status.st_mode & S_IFMT == S_IFDIR {
-      (kind, head, tail) = (.folder, [], [])
+      (kind, size, head, tail) = (.folder, 0, [], [])
       return
     }
     let file = try InputFile(path)
-    kind = .file
+    (kind, size) = (.file, file.size)
     head = try file.bytes(at: 0, count: min(64, file.size))
     tail = try file.bytes(at: max(0, file.size - 64), count: min(64, file.size))
   }
