@@ -16,6 +16,7 @@ typedef struct {
 
 static struct {
   uint64_t base, size;
+  uint64_t end;  // of the bytes, when the file was closed
   int writable;
   int opened;
   hid_t id;
@@ -34,6 +35,7 @@ static H5FD_t *driver_open(const char *name, unsigned flags, hid_t fapl, haddr_t
 }
 
 static herr_t driver_close(H5FD_t *file) {
+  driver.end = ((file_t *)file)->eof;
   driver.file = NULL;
   driver.opened = 0;
   free(file);
@@ -91,7 +93,7 @@ static herr_t driver_write(H5FD_t *public, H5FD_mem_t type, hid_t dxpl, haddr_t 
   file_t *file = (file_t *)public;
   if (!driver.writable) return -1;
   const char *from = bytes;
-  off_t to = (off_t)address;
+  off_t to = (off_t)(driver.base + address);
   if (address + size > file->eof) file->eof = address + size;
   while (size > 0) {
     ssize_t n = pwrite(CK_HDF5_FILE, from, size, to);
@@ -106,7 +108,7 @@ static herr_t driver_truncate(H5FD_t *public, hid_t dxpl, hbool_t closing) {
   (void)dxpl, (void)closing;
   file_t *file = (file_t *)public;
   if (!driver.writable || file->eoa == file->eof) return 0;
-  if (ftruncate(CK_HDF5_FILE, (off_t)file->eoa) != 0) ck_fail(CK_HDF5_IO, errno, "the file cannot be written");
+  if (ftruncate(CK_HDF5_FILE, (off_t)(driver.base + file->eoa)) != 0) ck_fail(CK_HDF5_IO, errno, "the file cannot be written");
   file->eof = file->eoa;
   return 0;
 }
@@ -139,4 +141,4 @@ hid_t ck_driver_access(uint64_t base, uint64_t size, int writable) {
   return access;
 }
 
-uint64_t ck_driver_end(void) { return driver.file ? driver.file->eoa : 0; }
+uint64_t ck_driver_end(void) { return driver.file ? driver.file->eoa : driver.end; }

@@ -55,7 +55,7 @@ uint64_t ck_take_u64(ck_request *request);
 // ---- parts ------------------------------------------------------------------------------------------------------
 
 hid_t ck_driver_access(uint64_t base, uint64_t size, int writable);
-// The end of the addresses that the file uses.
+// The end of the addresses that the file uses; of its bytes, once it is closed.
 uint64_t ck_driver_end(void);
 // From here on the process opens, starts and connects to nothing.
 void ck_close_doors(void);

@@ -244,12 +244,16 @@ void ck_write_strings(hid_t file, ck_request *request) {
 void ck_finish(hid_t file) {
   ck_buffer out = {0};
   ck_put_u64(&out, datasets.count);
+  size_t end = out.count;
+  ck_put_u64(&out, 0);
   for (size_t i = 0; i < datasets.count; i++) {
     ck_put_u64(&out, H5(Dget_offset)(datasets.ids[i]));
     if (H5(Dclose)(datasets.ids[i]) < 0) ck_fail_library("the file cannot be finished");
   }
   become_current(-1, 1);
   if (H5(Fflush)(file, H5F_SCOPE_GLOBAL) < 0 || H5(Fclose)(file) < 0) ck_fail_library("the file cannot be finished");
+  uint64_t size = ck_driver_end();
+  memcpy(out.bytes + end, &size, sizeof size);
   ck_reply(CK_HDF5_END, &out);
   // The library's own way out is not taken: it does not survive every error.
   _exit(0);

@@ -150,6 +150,7 @@ struct ConvertCommand: ParsableCommand {
     let prepared = try writer.prepare(result, options: writeOptions(plan, nil))
     result = prepared.store
     plan.notes += prepared.notes
+    plan.losses += prepared.losses
     let unheld = writer.losses(writing: result)
     plan.losses += unheld
     if let path = self.plan { try write(plan.json(), to: path) }

@@ -11,6 +11,8 @@ public enum AllFormats {
     NumPyFormats.flat,
     NumPyFormats.npy,
     NumPyFormats.npz,
+    HDF5Formats.kerasH5,
+    HDF5Formats.kerasV3,
     HDF5Formats.tree,
     SafetensorsFormats.safetensors,
   ]

@@ -13,13 +13,16 @@ package struct HDF5File: Sendable {
 
   package static let signature: [UInt8] = [0x89, 0x48, 0x44, 0x46, 0x0d, 0x0a, 0x1a, 0x0a]
 
-  /// - Parameter member: where the file's HDF5 data lie inside of it, when they are a part: its bytes from there on.
+  /// - Parameters:
+  ///   - member: where the file's HDF5 data lie inside of it, when they are a part.
+  ///   - size: bytes of that part; nil for all that follow.
   /// - Throws: `corrupt` where the file is not sound; the error names the object at which that was seen.
-  package init(_ file: InputFile, from member: Int = 0) throws(CheckpointError) {
+  package init(_ file: InputFile, from member: Int = 0, size: Int? = nil) throws(CheckpointError) {
     self.file = file
+    let end = min(file.size, size.map { member + $0 } ?? file.size)
     let base = try HDF5File.superblock(file, from: member)
     self.base = base
-    worker = try HDF5Worker(.reading(file, base: base))
+    worker = try HDF5Worker(.reading(file, base: base, end: end))
     var objects: [HDF5Object] = []
     // A name takes some bytes of the file; a hundred of them are what the smallest object takes.
     let most = 64 + file.size / 8
@@ -43,9 +46,9 @@ package struct HDF5File: Sendable {
     }
     if let reply { throw reply.at(file: file.path) }
     self.objects = objects
-    let trailing = file.size - base - worker.end
+    let trailing = end - base - worker.end
     warnings =
-      member == 0 && trailing > 0
+      trailing > 0
       ? ["\(splitPath(file.path).last): \(trailing) bytes after the end of the HDF5 data belong to nothing"] : []
   }
 
@@ -53,7 +56,7 @@ package struct HDF5File: Sendable {
   package static func root(
     of file: InputFile, from member: Int = 0
   ) throws(CheckpointError) -> (attributes: [Name], links: [Name]) {
-    let worker = try HDF5Worker(.reading(file, base: try superblock(file, from: member)))
+    let worker = try HDF5Worker(.reading(file, base: try superblock(file, from: member), end: file.size))
     var attributes: [Name] = []
     var links: [Name] = []
     try worker.ask(CK_HDF5_WALK, [1, 0, 0, 0], limit: 256 << 20) { (found) throws(CheckpointError) in

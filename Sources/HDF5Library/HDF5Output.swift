@@ -8,6 +8,7 @@ import Synchronization
 package struct HDF5Output: ~Copyable {
   private let worker: HDF5Worker
   private let file: OutputFile
+  private let base: Int
   private let options: WriteOptions
   /// Datasets in the order in which they were made, and what each is written as.
   private var datasets: [Made] = []
@@ -24,8 +25,9 @@ package struct HDF5Output: ~Copyable {
   private static let longestOldAttribute = 64_000
 
   /// - Parameter attributes: all that will be written; long ones need the newer form of object header.
+  /// - Parameter base: where in the file the HDF5 data begin, when they are a member of an archive.
   package init(
-    _ file: OutputFile, options: WriteOptions, attributes: some Sequence<Attribute>
+    _ file: OutputFile, at base: Int = 0, options: WriteOptions, attributes: some Sequence<Attribute>
   ) throws(CheckpointError) {
     var needs18 = false
     for attribute in attributes {
@@ -35,7 +37,8 @@ package struct HDF5Output: ~Copyable {
     }
     self.file = file
     self.options = options
-    worker = try HDF5Worker(.writing(file, needs18: needs18))
+    self.base = base
+    worker = try HDF5Worker(.writing(file, base: base, needs18: needs18))
   }
 
   /// Bytes of an attribute's value as it is written: strings of an array take the width of the longest.
@@ -71,7 +74,7 @@ package struct HDF5Output: ~Copyable {
         let hasNul = strings.contains { $0.contains(0) }
         let width = strings.map(\.count).max() ?? 0
         if tensor.shape.rank == 0, !hasNul {
-          request.append(type: .variableString(isText: true))
+          request.append(type: .variableString(isText: isText))
           request.append(space: tensor.shape)
           request.append(2)
           request.append(variable: strings)
@@ -230,11 +233,15 @@ package struct HDF5Output: ~Copyable {
   // ---- the end
 
   /// Lets the worker close the file, then writes the plain elements to their places.
-  package consuming func finish() throws(CheckpointError) {
+  /// - Returns: bytes of the HDF5 data.
+  @discardableResult
+  package consuming func finish() throws(CheckpointError) -> Int {
     var places: [Int] = []
-    try worker.ask(CK_HDF5_FINISH, [], limit: 16 + 8 * datasets.count) { (reply) throws(CheckpointError) in
+    var size = 0
+    try worker.ask(CK_HDF5_FINISH, [], limit: 24 + 8 * datasets.count) { (reply) throws(CheckpointError) in
       var fields = ByteCursor(reply.bytes)
       guard reply.kind == CK_HDF5_END, try fields.fixed64() == UInt64(datasets.count) else { throw HDF5Worker.nonsense() }
+      size = Int(clamping: try fields.fixed64())
       for _ in datasets { places.append(Int(truncatingIfNeeded: try fields.fixed64())) }
       return true
     }
@@ -242,9 +249,10 @@ package struct HDF5Output: ~Copyable {
     for (made, place) in zip(datasets, places) {
       guard case .plain(let variable) = made, variable.tensor.byteCount > 0 else { continue }
       guard place >= 0 else { throw HDF5Worker.nonsense() }
-      items.append(TensorCopier.Item(variable, to: file, at: place))
+      items.append(TensorCopier.Item(variable, to: file, at: base + place))
     }
     _ = try TensorCopier(jobs: options.jobs, progress: options.progress).copy(items)
+    return size
   }
 }
 

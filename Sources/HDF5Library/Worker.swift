@@ -30,9 +30,10 @@ package final class HDF5Worker: Sendable {
   }
 
   package enum Access: Sendable {
-    case reading(InputFile, base: Int)
+    /// The bytes from `base` to `end`.
+    case reading(InputFile, base: Int, end: Int)
     /// `needs18` for attributes beyond 64 KiB, which HDF5 before 1.8 cannot have.
-    case writing(OutputFile, needs18: Bool)
+    case writing(OutputFile, base: Int, needs18: Bool)
   }
 
   /// Seconds of processor time for one request besides what the file's size justifies.
@@ -42,11 +43,11 @@ package final class HDF5Worker: Sendable {
   package init(_ access: Access) throws(CheckpointError) {
     let (descriptor, mode, base, size): (CInt, Character, Int, Int)
     switch access {
-    case .reading(let file, let start):
-      (path, descriptor, mode, base, size) = (file.path, file.handle, "r", start, file.size - start)
-    case .writing(let file, let needs18):
+    case .reading(let file, let start, let end):
+      (path, descriptor, mode, base, size) = (file.path, file.handle, "r", start, end - start)
+    case .writing(let file, let start, let needs18):
       // A day: what is written is ours.
-      (path, descriptor, mode, base, size) = (file.target, file.handle, needs18 ? "W" : "w", 0, 1 << 40)
+      (path, descriptor, mode, base, size) = (file.target, file.handle, needs18 ? "W" : "w", start, 1 << 40)
     }
     patience = CInt(clamping: 20 + size >> 22)
     var process: pid_t = 0

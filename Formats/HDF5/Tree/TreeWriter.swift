@@ -60,11 +60,17 @@ struct HDF5Tree {
   var groups: [(path: Name, attributes: [Attribute])] = []
   var datasets: [(path: Name, variable: Variable)] = []
 
-  func write(to file: OutputFile, options: WriteOptions) throws(CheckpointError) {
+  /// Canonical bytes of all datasets.
+  var byteCount: Int { datasets.reduce(0) { $0 + $1.variable.tensor.byteCount } }
+
+  /// - Parameter base: where in the file the HDF5 data begin.
+  /// - Returns: how many bytes they take.
+  @discardableResult
+  func write(to file: OutputFile, at base: Int = 0, options: WriteOptions) throws(CheckpointError) -> Int {
     let attributes = groups.flatMap(\.attributes) + datasets.flatMap(\.variable.attributes)
-    var output = try HDF5Output(file, options: options, attributes: attributes)
+    var output = try HDF5Output(file, at: base, options: options, attributes: attributes)
     for group in groups { try output.group(group.path, attributes: group.attributes) }
     for dataset in datasets { try output.dataset(dataset.path, dataset.variable) }
-    try output.finish()
+    return try output.finish()
   }
 }

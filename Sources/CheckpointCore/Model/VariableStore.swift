@@ -94,11 +94,14 @@ public struct VariableStore: Sendable {
     public let kind: Kind
     /// Its variables, in the order in which the layer takes them.
     public let members: [Name]
+    /// What the source calls each of them inside the layer.
+    public let labels: [Name]
 
-    public init(name: Name, kind: Kind = .model, members: [Name]) {
+    public init(name: Name, kind: Kind = .model, members: [Name], labels: [Name]) {
       self.name = name
       self.kind = kind
       self.members = members
+      self.labels = labels
     }
   }
 
@@ -125,6 +128,13 @@ public struct VariableStore: Sendable {
         trainable.contains(v.name)
         ? .weight
         : Role.inferred(name: v.name, dtype: v.tensor.dtype, shape: v.tensor.shape, isVariable: contains)
+    }
+  }
+
+  /// Gives the named variables a role; counters stay counters.
+  public mutating func setRole(_ role: Role, of names: [Name]) {
+    for name in names {
+      if let i = positions[name], variables[i].role != .counter { variables[i].role = role }
     }
   }
 

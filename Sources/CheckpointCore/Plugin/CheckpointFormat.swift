@@ -47,10 +47,13 @@ public struct PreparedStore: Sendable {
   public var store: VariableStore
   /// What became of names and order, for the person to check.
   public var notes: [String]
+  /// What has no place in it.
+  public var losses: [Loss]
 
-  public init(_ store: VariableStore, notes: [String] = []) {
+  public init(_ store: VariableStore, notes: [String] = [], losses: [Loss] = []) {
     self.store = store
     self.notes = notes
+    self.losses = losses
   }
 }
 

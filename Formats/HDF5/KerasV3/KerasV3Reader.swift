@@ -1,0 +1,167 @@
+package import CheckpointCore
+import HDF5Library
+import ZipArchive
+
+/// Reads what Keras 3 saves: `.weights.h5`, `.keras`, and `.weights.json` with its shards. Format: KerasV3/FORMAT.md.
+package struct KerasV3Reader: CheckpointReader {
+  package init() {}
+
+  static let suffixes = [".weights.h5", ".keras", ".weights.json"]
+  static let weightsMember: Name = "model.weights.h5"
+
+  package func open(_ path: String, options: ReadOptions) throws(CheckpointError) -> VariableStore {
+    let file = try InputFile(path)
+    var store = VariableStore(source: .init(format: "keras-v3", path: path, files: [file]))
+    let head = try file.bytes(at: 0, count: min(4, file.size))
+    if head.starts(with: "PK".utf8) {
+      try add(try KerasArchive(file).weights(checked: !options.listingOnly), to: &store)
+    } else if head.first == UInt8(ascii: "{") {
+      for shard in try shards(file) {
+        let part = try InputFile(shard)
+        store.source.files.append(part)
+        try add(try HDF5File(part), to: &store)
+      }
+    } else {
+      try add(try HDF5File(file), to: &store)
+    }
+    store.findLayers()
+    store.inferRoles()
+    for layer in store.layers where layer.kind == .optimizer { store.setRole(.slot, of: layer.members) }
+    return store
+  }
+
+  private func add(_ hdf5: HDF5File, to store: inout VariableStore) throws(CheckpointError) {
+    store.source.warnings += hdf5.warnings
+    let there = Set(store.groups.map(\.path))
+    for object in hdf5.objects {
+      switch object {
+      case .group(let path, let attributes):
+        if !there.contains(path) {
+          store.groups.append(.init(path: path, attributes: store.keep(attributes, of: path)))
+        }
+      case .dataset(let dataset):
+        do throws(CheckpointError) {
+          let tensor = try hdf5.tensor(dataset)
+          let kept = store.keep(dataset.attributes, of: dataset.path)
+            .filter { !($0.name == "dtype" && dataset.marked == tensor.dtype) }
+          try store.append(Variable(name: dataset.path, tensor: tensor, role: .weight, attributes: kept))
+        } catch where error.code == .unsupported {
+          store.source.unreadable.append(Loss(variable: dataset.path, reason: error.message))
+        }
+      case .alias(let path): store.source.warnings.append("'\(path)' is another name of a group that is listed already")
+      case .dangling(let path, let target):
+        store.source.warnings.append("'\(path)' is a link to '\(target)', which is not in the file")
+      case .external(let path, let other, _):
+        store.source.unreadable.append(Loss(variable: path, reason: "links into '\(other)', which is not followed"))
+      case .newer(let path):
+        store.source.unreadable.append(
+          Loss(variable: path, reason: "is of a form that only a newer HDF5 library can read"))
+      case .namedType: break
+      }
+    }
+  }
+
+  /// The files that a map of shards names, each once. They lie beside it.
+  private func shards(_ file: InputFile) throws(CheckpointError) -> [String] {
+    try locating(file: file.path) { () throws(CheckpointError) in
+      guard let map = try JSONReader.parse(try file.contents(limit: 64 << 20))["weight_map"]?.members else {
+        throw CheckpointError(.corrupt, "has no weight_map, so that it is no map of Keras shards")
+      }
+      var names: [Name] = []
+      for (_, value) in map {
+        for entry in value.elements ?? [value] {
+          guard let name = entry.name else {
+            throw CheckpointError(.corrupt, "the weight_map has an entry that is no name of a file")
+          }
+          if !names.contains(name) { names.append(name) }
+        }
+      }
+      return try names.map { (name) throws(CheckpointError) in
+        guard let text = name.text, !text.isEmpty, !text.utf8.contains(UInt8(ascii: "/")), !text.hasPrefix(".") else {
+          throw CheckpointError(.corrupt, "the weight_map names '\(name)', which is no plain name of a file beside it")
+        }
+        return joinPath(splitPath(file.path).folder, text)
+      }
+    }
+  }
+
+  package static func recognise(_ candidate: Candidate) -> String? {
+    switch candidate.kind {
+    case .file where candidate.head.starts(with: "PK".utf8): isArchive(candidate.path) ? candidate.path : nil
+    case .file where candidate.path.hasSuffix(".weights.json"): candidate.path
+    case .file: HDF5Kind.recognise(candidate, .kerasV3, suffixes: [])
+    case .missing:
+      suffixes.map { candidate.path + $0 }.first(where: Candidate.isFile)
+    case .folder: nil
+    }
+  }
+
+  private static func isArchive(_ path: String) -> Bool {
+    if path.hasSuffix(".keras") { return true }
+    do throws(CheckpointError) { return try ZipArchive(path).member(named: weightsMember) != nil } catch { return false }
+  }
+}
+
+/// A `.keras` file: a zip archive with the weights and two descriptions, which are copied and never interpreted.
+struct KerasArchive {
+  let zip: ZipArchive
+
+  init(_ file: InputFile) throws(CheckpointError) { zip = try ZipArchive(file: file) }
+
+  /// The HDF5 file inside.
+  /// - Parameter checked: whether the archive's own sum of it is compared, which reads it once.
+  func weights(checked: Bool) throws(CheckpointError) -> HDF5File {
+    guard let member = zip.member(named: KerasV3Reader.weightsMember) else {
+      throw CheckpointError(.corrupt, "has no member \(KerasV3Reader.weightsMember)").at(file: zip.file.path)
+    }
+    let storage = try zip.storage(of: member)
+    switch member.method {
+    case .stored:
+      if checked { try locating(file: zip.file.path) { () throws(CheckpointError) in try storage.verifyWhole() } }
+      return try HDF5File(zip.file, from: member.dataOffset, size: member.size)
+    case .deflated:
+      return try HDF5File(try TemporaryCopy.file(of: storage, for: zip.file.path), from: 0)
+    }
+  }
+}
+
+extension VariableStore {
+  /// Groups of numbered variables are layers: `…/vars/0`, `…/vars/1`. Their own name is an attribute of the group, where the
+  /// version of Keras wrote one.
+  mutating func findLayers() {
+    var order: [Name] = []
+    var members: [Name: [(Int, Name)]] = [:]
+    for variable in variables {
+      guard let (group, number) = NumberedVariable.split(variable.name) else { continue }
+      if members[group] == nil { order.append(group) }
+      members[group, default: []].append((number, variable.name))
+    }
+    layers = order.map { group in
+      let sorted = (members[group] ?? []).sorted { $0.0 < $1.0 }
+      let own = groups.first { $0.path == group }?.attributes.first { $0.name == "name" }?.strings?.first
+      let path = NumberedVariable.owner(group)
+      let isOptimizer = path == "optimizer" || path.hasPrefix("optimizer/")
+      let isMetric = path.hasPrefix("metrics/") || path == "metrics"
+      return Layer(
+        name: own.map { Name(bytes: $0) } ?? path, kind: isOptimizer || isMetric ? .optimizer : .model,
+        members: sorted.map(\.1), labels: sorted.map(\.1))
+    }
+  }
+}
+
+/// `layers/dense/vars/0`: a group that ends in `vars`, and a decimal number.
+enum NumberedVariable {
+  static func split(_ name: Name) -> (group: Name, number: Int)? {
+    guard let slash = name.bytes.lastIndex(of: UInt8(ascii: "/")),
+      let number = Int(String(decoding: name.bytes[(slash + 1)...], as: UTF8.self)), number >= 0
+    else { return nil }
+    let group = Name(bytes: name.bytes[..<slash])
+    guard group == "vars" || group.hasSuffix("/vars") else { return nil }
+    return (group, number)
+  }
+
+  /// The group without its `vars`.
+  static func owner(_ group: Name) -> Name {
+    group == "vars" ? "" : Name(bytes: group.bytes.dropLast("/vars".utf8.count))
+  }
+}
