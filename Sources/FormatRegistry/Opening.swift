@@ -37,6 +37,9 @@ public enum Opening {
     if candidate.kind == .file, let first = matches.first { return first }
     // A vector and its manifest are one checkpoint, not two.
     if matches.contains(where: { $0.format.name == "npy-flat" }) { matches.removeAll { $0.format.name == "npy" } }
+    // One file is of one kind: the first that knows it.
+    var files: Set<String> = []
+    matches.removeAll { !files.insert($0.path).inserted }
     if matches.count > 1 {
       let kinds = matches.map { "\($0.path) (\($0.format.name))" }.joined(separator: ", ")
       throw CheckpointError(

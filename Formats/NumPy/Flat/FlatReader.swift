@@ -83,7 +83,8 @@ package struct FlatReader: CheckpointReader {
     let path = candidate.path
     switch candidate.kind {
     case .file:
-      if path.hasSuffix(".json") { return path }
+      // Keras names its map of shards so.
+      if path.hasSuffix(".json"), !path.hasSuffix(".weights.json") { return path }
       // The vector of a manifest that lies beside it.
       let manifest = (path.hasSuffix(".npy") ? String(path.dropLast(4)) : path) + Manifest.suffix
       return candidate.head.starts(with: NpyHeader.magic) && Candidate.isFile(manifest) ? manifest : nil
