@@ -304,6 +304,7 @@ static void describe_dataset(ck_buffer *out, hid_t dataset) {
 typedef struct {
   char *name;
   H5L_type_t type;
+  haddr_t address;  // of the object that a hard link names
 } link_t;
 
 typedef struct {
@@ -324,7 +325,7 @@ static herr_t collect(hid_t id, const char *name, const H5L_info_t *info, void *
   }
   char *copy = strdup(name);
   if (!copy) return -1;
-  group->links[group->count++] = (link_t){copy, info->type};
+  group->links[group->count++] = (link_t){copy, info->type, info->type == H5L_TYPE_HARD ? info->u.address : HADDR_UNDEF};
   return 0;
 }
 
@@ -404,6 +405,7 @@ static hid_t visit(hid_t group, const link_t *link) {
   if (id < 0 || H5(Oget_info2)(id, &info, H5O_INFO_BASIC) < 0) {
     if (ck_is_newer()) {
       object(CK_HDF5_IS_UNREADABLE);
+      ck_put_u64(&record, link->address);
       ck_reply(CK_HDF5_OBJECT, &record);
       return -1;
     }

@@ -12,8 +12,8 @@ package enum HDF5Object: Sendable {
   /// A link into another file.
   case external(Name, file: Name, object: Name)
   case namedType(Name)
-  /// What only a newer library can read.
-  case newer(Name)
+  /// What only a newer library can read: the path, and where its object header lies.
+  case newer(Name, address: UInt64)
 }
 
 package struct HDF5Attribute: Sendable {
@@ -74,7 +74,7 @@ extension HDF5Object {
       case CK_HDF5_IS_DATASET: self = .dataset(try HDF5Dataset(path, &fields))
       case CK_HDF5_IS_ALIAS: self = .alias(path)
       case CK_HDF5_IS_NAMED_TYPE: self = .namedType(path)
-      case CK_HDF5_IS_UNREADABLE: self = .newer(path)
+      case CK_HDF5_IS_UNREADABLE: self = .newer(path, address: try fields.fixed64())
       case CK_HDF5_IS_DANGLING:
         _ = try fields.text()
         self = .dangling(path, target: Name(bytes: try fields.text()))

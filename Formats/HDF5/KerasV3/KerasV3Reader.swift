@@ -53,7 +53,7 @@ package struct KerasV3Reader: CheckpointReader {
         store.source.warnings.append("'\(path)' is a link to '\(target)', which is not in the file")
       case .external(let path, let other, _):
         store.source.unreadable.append(Loss(variable: path, reason: "links into '\(other)', which is not followed"))
-      case .newer(let path):
+      case .newer(let path, _):
         store.source.unreadable.append(
           Loss(variable: path, reason: "is of a form that only a newer HDF5 library can read"))
       case .namedType: break

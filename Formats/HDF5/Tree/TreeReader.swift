@@ -37,9 +37,13 @@ package struct TreeReader: CheckpointReader {
       } catch {
         store.source.unreadable.append(Loss(variable: path, reason: error.message))
       }
-    case .newer(let path):
-      store.source.unreadable.append(
-        Loss(variable: path, reason: "is of a form that only a newer HDF5 library can read"))
+    case .newer(let path, let address):
+      do throws(CheckpointError) {
+        let tensor = try hdf5.virtualDataset(path, headerAt: address)
+        try store.append(Variable(name: path, tensor: tensor, role: .other))
+      } catch where error.code == .unsupported {
+        store.source.unreadable.append(Loss(variable: path, reason: error.message))
+      }
     case .namedType: break
     }
   }
