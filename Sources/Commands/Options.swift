@@ -96,7 +96,9 @@ struct Compression: ExpressibleByArgument {
     case "none": level = nil
     case "gzip": level = Compression.usual
     default:
-      guard argument.hasPrefix("gzip:"), let level = Int(argument.dropFirst(5)), (1...9).contains(level) else { return nil }
+      guard argument.hasPrefix("gzip:"), let level = Int(argument.dropFirst(5)), (1...9).contains(level) else {
+        return nil
+      }
       self.level = level
     }
   }

@@ -129,7 +129,7 @@ public struct Selection: Sendable {
 
   /// - Throws: `notFound` for a pattern that matches nothing, with the names that are nearest to it.
   func requireMatches(in store: VariableStore) throws(CheckpointError) {
-    for pattern in only + except 
+    for pattern in only + except
     where !store.variables.contains(where: pattern.matches)
       && !store.source.unreadable.contains(where: { pattern.matches($0.variable) })
     {

@@ -49,7 +49,9 @@ struct ChunkedStorage: TensorStorage {
     (self.sizes, self.origins, self.chunks) = (sizes, origins, chunks)
     // The chunks that hold one row of the first dimension.
     var band = chunkBytes
-    for i in 1..<max(1, sizes.count) { band = band.multipliedReportingOverflow(by: (sizes[i] - 1) / chunks[i] + 1).partialValue }
+    for i in 1..<max(1, sizes.count) {
+      band = band.multipliedReportingOverflow(by: (sizes[i] - 1) / chunks[i] + 1).partialValue
+    }
     cache.expect(band)
   }
 

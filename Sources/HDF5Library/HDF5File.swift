@@ -177,7 +177,8 @@ private struct TensorOfDataset {
     case .chunked(let chunk):
       if let pipeline = try FilterPipeline(dataset.filters, width: width), let shape = dataset.shape {
         return try ChunkedStorage(
-          worker, cache, dataset, shape: shape, chunk: chunk, width: width, pipeline: pipeline, fileSize: file.file.size)
+          worker, cache, dataset, shape: shape, chunk: chunk, width: width, pipeline: pipeline, fileSize: file.file.size
+        )
       }
       try requireLibraryFilters()
       return DecodedStorage(worker, dataset, code: 0, width: width, byteCount: size)
@@ -190,7 +191,8 @@ private struct TensorOfDataset {
   private func requireLibraryFilters() throws(CheckpointError) {
     if let unknown = dataset.filters.first(where: { $0.id > 6 }) {
       throw CheckpointError(
-        .unsupported, "is compressed with filter \(unknown.id)\(unknown.name.isEmpty ? "" : " (\(Name.printable(unknown.name)))"), which is not supported",
+        .unsupported,
+        "is compressed with filter \(unknown.id)\(unknown.name.isEmpty ? "" : " (\(Name.printable(unknown.name)))"), which is not supported",
         remedy: "h5repack -f GZIP=4 writes it again with a common one")
     }
   }

@@ -184,7 +184,9 @@ package struct HDF5Output: ~Copyable {
     let places = ChunkPlaces(tensor.shape.dimensions, chunk, width: width)
     let level = options.compression ?? 4
     let jobs = max(1, options.jobs)
-    if storage.crc32c == nil { try locating(variable: variable.name) { () throws(CheckpointError) in try storage.verify() } }
+    if storage.crc32c == nil {
+      try locating(variable: variable.name) { () throws(CheckpointError) in try storage.verify() }
+    }
     var sum = CRC32C()
     var next = 0
     while next < places.count {
@@ -240,7 +242,9 @@ package struct HDF5Output: ~Copyable {
     var size = 0
     try worker.ask(CK_HDF5_FINISH, [], limit: 24 + 8 * datasets.count) { (reply) throws(CheckpointError) in
       var fields = ByteCursor(reply.bytes)
-      guard reply.kind == CK_HDF5_END, try fields.fixed64() == UInt64(datasets.count) else { throw HDF5Worker.nonsense() }
+      guard reply.kind == CK_HDF5_END, try fields.fixed64() == UInt64(datasets.count) else {
+        throw HDF5Worker.nonsense()
+      }
       size = Int(clamping: try fields.fixed64())
       for _ in datasets { places.append(Int(truncatingIfNeeded: try fields.fixed64())) }
       return true

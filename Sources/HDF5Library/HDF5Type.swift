@@ -1,5 +1,5 @@
-package import CheckpointCore
 import CHDF5
+package import CheckpointCore
 
 /// The type of a dataset's elements, as far as a store cares.
 package indirect enum HDF5Type: Sendable {

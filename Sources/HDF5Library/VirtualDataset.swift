@@ -283,7 +283,8 @@ private enum Selection {
     for (i, (dimension, size)) in zip(slab, shape.dimensions).enumerated() {
       let isLast = i == slab.count - 1
       var ranges: [Range<Int>] = []
-      guard dimension.count <= size, dimension.block <= size, dimension.count == 1 || dimension.stride >= dimension.block
+      guard dimension.count <= size, dimension.block <= size,
+        dimension.count == 1 || dimension.stride >= dimension.block
       else { throw CheckpointError(.corrupt, "is a virtual dataset over a selection outside of its source") }
       for k in 0..<dimension.count {
         let (step, overflow) = k.multipliedReportingOverflow(by: dimension.stride)

@@ -144,10 +144,13 @@ package final class HDF5Worker: Sendable {
     let head = [UInt32(kind), count]
     // SAFETY: both pointers are used inside the closures only, for the bytes that the arrays have.
     let failure = unsafe head.withUnsafeBytes { unsafe ck_hdf5_send(socket, $0.baseAddress, $0.count) }
-    let failed = failure != 0 || payload.isEmpty
+    let failed =
+      failure != 0 || payload.isEmpty
       ? failure : unsafe payload.withUnsafeBytes { unsafe ck_hdf5_send(socket, $0.baseAddress, $0.count) }
     // A worker that has said why it ends is heard before it is called gone.
-    guard failed == 0 else { _ = try receive(socket, patience: 1, limit: 4096); throw CheckpointError(.corrupt, Ending.gone) }
+    guard failed == 0 else {
+      _ = try receive(socket, patience: 1, limit: 4096); throw CheckpointError(.corrupt, Ending.gone)
+    }
   }
 
   private static func receive(_ socket: CInt, patience: CInt, limit: Int) throws(CheckpointError) -> Reply {

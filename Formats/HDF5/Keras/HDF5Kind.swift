@@ -13,7 +13,8 @@ enum HDF5Kind {
   static func of(_ path: String) -> HDF5Kind? {
     do throws(CheckpointError) {
       let root = try HDF5File.root(of: try InputFile(path))
-      if root.links.contains("model_weights") || root.attributes.contains(where: { NameList.begins($0, "layer_names") }) {
+      if root.links.contains("model_weights") || root.attributes.contains(where: { NameList.begins($0, "layer_names") })
+      {
         return .kerasH5
       }
       let marks: Set<Name> = ["vars", "layers", "_layer_checkpoint_dependencies"]

@@ -41,7 +41,9 @@ enum KerasTemplate {
     let missing = wanted.flatMap(\.members).filter { values[$0.name] == nil }
     guard missing.isEmpty else {
       let list = missing.prefix(8).map { "'\($0.name)' \($0.tensor.shape)" }.joined(separator: ", ")
-      let rest = left.prefix(8).map { "'\($0.name)' \($0.members.map(\.tensor.shape.description).joined(separator: " "))" }
+      let rest = left.prefix(8).map {
+        "'\($0.name)' \($0.members.map(\.tensor.shape.description).joined(separator: " "))"
+      }
       throw CheckpointError(
         .unsupported,
         "the template wants \(list)\(missing.count > 8 ? " and \(missing.count - 8) more" : ""), for which there are no values\(rest.isEmpty ? "" : "; not used are \(rest.joined(separator: ", "))")",

@@ -44,7 +44,8 @@ struct KerasUnit {
       }
       let last = lastPart(prefix)
       return KerasUnit(
-        name: prefix.bytes.isEmpty ? layer.name : prefix, keys: order.count == 1 ? [layer.name, last, prefix] : [last, prefix],
+        name: prefix.bytes.isEmpty ? layer.name : prefix,
+        keys: order.count == 1 ? [layer.name, last, prefix] : [last, prefix],
         members: members[prefix] ?? [])
     }
   }

@@ -141,7 +141,7 @@ struct KerasH5File {
       store.source.warnings.append("'\(path)' is listed by no layer, so that Keras would not read it")
       do throws(CheckpointError) {
         try store.append(Variable(name: path, tensor: try hdf5.tensor(dataset), role: .other))
-      } catch where error.code == .unsupported {
+      } catch  where error.code == .unsupported {
         store.source.unreadable.append(Loss(variable: path, reason: error.message))
       }
     }

@@ -45,7 +45,7 @@ package struct KerasV3Reader: CheckpointReader {
           let kept = store.keep(dataset.attributes, of: dataset.path)
             .filter { !($0.name == "dtype" && dataset.marked == tensor.dtype) }
           try store.append(Variable(name: dataset.path, tensor: tensor, role: .weight, attributes: kept))
-        } catch where error.code == .unsupported {
+        } catch  where error.code == .unsupported {
           store.source.unreadable.append(Loss(variable: dataset.path, reason: error.message))
         }
       case .alias(let path): store.source.warnings.append("'\(path)' is another name of a group that is listed already")
@@ -98,7 +98,9 @@ package struct KerasV3Reader: CheckpointReader {
 
   private static func isArchive(_ path: String) -> Bool {
     if path.hasSuffix(".keras") { return true }
-    do throws(CheckpointError) { return try ZipArchive(path).member(named: weightsMember) != nil } catch { return false }
+    do throws(CheckpointError) { return try ZipArchive(path).member(named: weightsMember) != nil } catch {
+      return false
+    }
   }
 }
 

@@ -33,7 +33,8 @@ package struct KerasV3Writer: CheckpointWriter {
     tree.datasets = store.variables.map { ($0.name, $0) }
     let size = options.compression == nil ? store.byteCount : 0
     if let path = options.template, try InputFile(path).isArchive {
-      try write(tree, like: try ZipArchive(path), to: try output.create(suffix: ".keras", place: .index, size: size), options)
+      try write(
+        tree, like: try ZipArchive(path), to: try output.create(suffix: ".keras", place: .index, size: size), options)
     } else {
       try tree.write(to: try output.create(suffix: ".weights.h5", place: .index, size: size), options: options)
     }
@@ -103,7 +104,8 @@ enum KerasClasses {
       guard let (name, isRecurrent) = classOf(unit) else {
         throw CheckpointError(
           .unsupported, "no layer of Keras is known that has the weights of '\(unit.name)'",
-          remedy: "give a file of the same model with --template").at(variable: unit.members.first?.name)
+          remedy: "give a file of the same model with --template"
+        ).at(variable: unit.members.first?.name)
       }
       let path: String
       let parts = unit.name.description.split(separator: "/")
@@ -121,7 +123,9 @@ enum KerasClasses {
             name: Name("\(path)/vars/\(i)"), tensor: member.tensor, role: member.role, attributes: member.attributes))
       }
       groups.append(
-        .init(path: Name("\(path)/vars"), attributes: [try Attribute(name: "name", text: KerasUnit.lastPart(unit.name).bytes)]))
+        .init(
+          path: Name("\(path)/vars"),
+          attributes: [try Attribute(name: "name", text: KerasUnit.lastPart(unit.name).bytes)]))
       notes.append("'\(unit.name)' becomes \(path), as its weights are those of such a layer")
     }
     let used = Set(units.flatMap { $0.members.map(\.name) })

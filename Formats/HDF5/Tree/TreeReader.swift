@@ -33,7 +33,8 @@ package struct TreeReader: CheckpointReader {
         }
         try add(dataset, named: path, of: sibling, to: &store)
         store.source.files.append(sibling.file)
-        store.source.warnings.append("'\(path)' is read from '\(target)' in \(other), the file beside it that it links to")
+        store.source.warnings.append(
+          "'\(path)' is read from '\(target)' in \(other), the file beside it that it links to")
       } catch {
         store.source.unreadable.append(Loss(variable: path, reason: error.message))
       }
@@ -41,7 +42,7 @@ package struct TreeReader: CheckpointReader {
       do throws(CheckpointError) {
         let tensor = try hdf5.virtualDataset(path, headerAt: address)
         try store.append(Variable(name: path, tensor: tensor, role: .other))
-      } catch where error.code == .unsupported {
+      } catch  where error.code == .unsupported {
         store.source.unreadable.append(Loss(variable: path, reason: error.message))
       }
     case .namedType: break
@@ -54,7 +55,7 @@ package struct TreeReader: CheckpointReader {
     let tensor: Tensor
     do throws(CheckpointError) {
       tensor = try hdf5.tensor(dataset)
-    } catch where error.code == .unsupported {
+    } catch  where error.code == .unsupported {
       store.source.unreadable.append(Loss(variable: path, reason: error.message))
       return
     }
