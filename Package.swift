@@ -82,6 +82,7 @@ let package = Package(
     tests("TensorFlowTests", ["CSnappy", "CheckpointCore", "ProtoWire", "TensorFlow"]),
     tests("NumPyTests", ["CheckpointCore", "NumPy", "ZipArchive"]),
     tests("SafetensorsTests", ["CheckpointCore", "Safetensors"]),
+    tests("KerasTests", ["CheckpointCore", "HDF5"]),
     tests("ConversionTests", ["CheckpointCore", "Conversion"]),
     tests("FormatRegistryTests", ["CheckpointCore", "FormatRegistry"]),
     tests("VerifierTests", ["CheckpointCore", "Verifier"]),
