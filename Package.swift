@@ -42,7 +42,7 @@ let package = Package(
     room("ProtoWire", ["CheckpointCore"]),
     .systemLibrary(name: "CSnappy", path: "System/CSnappy", providers: [.apt(["libsnappy-dev"]), .brew(["snappy"])]),
 
-    family("TensorFlow", formats: ["Bundle", "Graph", "State"], ["CheckpointCore", "ProtoWire", "CSnappy"]),
+    family("TensorFlow", formats: ["Bundle", "Graph", "State", "V1"], ["CheckpointCore", "ProtoWire", "CSnappy"]),
     family("NumPy", formats: ["Flat", "Npy", "Pickle"], ["CheckpointCore"]),
     room("FormatRegistry", ["CheckpointCore", "TensorFlow", "NumPy"]),
 

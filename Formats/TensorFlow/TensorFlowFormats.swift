@@ -7,6 +7,11 @@ public enum TensorFlowFormats {
     suffixes: [".index"], cannotHold: nil,
     recognise: BundleReader.recognise, reader: BundleReader(), writer: BundleWriter())
 
+  public static let v1 = CheckpointFormat(
+    name: "tf-v1", summary: "TensorFlow checkpoint (V1): the one file PREFIX, or PREFIX-?????-of-?????", suffixes: [""],
+    cannotHold: "bfloat16, uint32, uint64, float8, 4-bit and 16-bit quantised integers, variants; variables near 2 GiB",
+    recognise: V1Files.recognise, reader: V1Reader(), writer: V1Writer())
+
   /// The checkpoint that a state file, or a folder with one, calls the latest.
   /// - Returns: nil where the path is no such thing.
   /// - Throws: `notFound` where it names a checkpoint that is not there.
@@ -18,7 +23,7 @@ public enum TensorFlowFormats {
     let place = isState ? folder : path
     let state = try StateFile(contentsOf: isState ? path : inside)
     let tried = state.prefixes(in: place)
-    for prefix in tried where Candidate.exists(prefix + ShardName.index) || Candidate.isFile(prefix) {
+    for prefix in tried where isCheckpoint(prefix) {
       let moved = prefix != state.latest && prefix != joinPath(place, state.latest)
       return (
         prefix,
@@ -30,5 +35,9 @@ public enum TensorFlowFormats {
       .notFound, "the latest checkpoint '\(Name.printable(Array(state.latest.utf8)))' is not there",
       remedy: there.isEmpty ? "the folder has no other" : "the folder has: \(there.joined(separator: ", "))"
     ).at(file: isState ? path : inside)
+  }
+
+  private static func isCheckpoint(_ prefix: String) -> Bool {
+    Candidate.exists(prefix + ShardName.index) || Candidate.isFile(prefix) || V1Files.isSet(prefix)
   }
 }

@@ -6,6 +6,7 @@ import TensorFlow
 public enum AllFormats {
   public static let rows: [CheckpointFormat] = [
     TensorFlowFormats.bundle,
+    TensorFlowFormats.v1,
     NumPyFormats.flat,
     NumPyFormats.npy,
   ]
