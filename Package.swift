@@ -42,7 +42,9 @@ let package = Package(
     room("ProtoWire", ["CheckpointCore"]),
     .systemLibrary(name: "CSnappy", path: "System/CSnappy", providers: [.apt(["libsnappy-dev"]), .brew(["snappy"])]),
 
-    family("TensorFlow", formats: ["Bundle", "Graph", "State", "V1"], ["CheckpointCore", "ProtoWire", "CSnappy"]),
+    family(
+      "TensorFlow", formats: ["Bundle", "Frozen", "Graph", "SavedModel", "State", "V1"],
+      ["CheckpointCore", "ProtoWire", "CSnappy"]),
     family("NumPy", formats: ["Flat", "Npy", "Pickle"], ["CheckpointCore"]),
     room("FormatRegistry", ["CheckpointCore", "TensorFlow", "NumPy"]),
 

@@ -1,4 +1,5 @@
 public import CheckpointCore
+import ProtoWire
 
 /// The rows of TensorFlow's own formats.
 public enum TensorFlowFormats {
@@ -9,8 +10,18 @@ public enum TensorFlowFormats {
 
   public static let v1 = CheckpointFormat(
     name: "tf-v1", summary: "TensorFlow checkpoint (V1): the one file PREFIX, or PREFIX-?????-of-?????", suffixes: [""],
-    cannotHold: "bfloat16, uint32, uint64, float8, 4-bit and 16-bit quantised integers, variants; variables near 2 GiB",
+    cannotHold: "bfloat16, uint32, uint64, float8, qint16, quint16, 4-bit integers, variants; 2 GiB",
     recognise: V1Files.recognise, reader: V1Reader(), writer: V1Writer())
+
+  public static let savedModel = CheckpointFormat(
+    name: "saved-model", summary: "TensorFlow SavedModel folder: the variables beside its saved_model.pb",
+    suffixes: ["/" + SavedModel.file], cannotHold: nil, recognise: SavedModelReader.recognise,
+    reader: SavedModelReader(), writer: nil)
+
+  public static let frozenGraph = CheckpointFormat(
+    name: "frozen-graph", summary: "TensorFlow graph with its weights inside: the constants of NAME.pb",
+    suffixes: [".pb"], cannotHold: nil, recognise: FrozenGraphReader.recognise, reader: FrozenGraphReader(), writer: nil
+  )
 
   /// The checkpoint that a state file, or a folder with one, calls the latest.
   /// - Returns: nil where the path is no such thing.

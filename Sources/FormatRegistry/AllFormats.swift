@@ -7,6 +7,8 @@ public enum AllFormats {
   public static let rows: [CheckpointFormat] = [
     TensorFlowFormats.bundle,
     TensorFlowFormats.v1,
+    TensorFlowFormats.savedModel,
+    TensorFlowFormats.frozenGraph,
     NumPyFormats.flat,
     NumPyFormats.npy,
   ]

@@ -35,9 +35,7 @@ package struct BundleReader: CheckpointReader {
   package static func recognise(_ candidate: Candidate) -> String? {
     let path = candidate.path
     switch candidate.kind {
-    case .folder:
-      // A SavedModel keeps its variables in a bundle of this name.
-      return Candidate.exists(joinPath(path, "saved_model.pb")) ? joinPath(path, "variables/variables") : nil
+    case .folder: return nil
     case .file:
       if path.hasSuffix(ShardName.index), Footer.hasMagic(candidate.tail) || candidate.tail.count < Footer.encodedSize {
         return String(path.dropLast(ShardName.index.utf8.count))

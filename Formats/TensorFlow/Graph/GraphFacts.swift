@@ -6,7 +6,13 @@ import ProtoWire
 enum GraphFacts {
   /// - Parameter keys: whether a name is in the checkpoint.
   static func read(_ path: String, keys: (Name) -> Bool) throws(CheckpointError) -> VariableStore.GraphFacts {
-    let meta = try MetaGraph(contentsOf: try InputFile(path))
+    try facts(of: try MetaGraph(contentsOf: try InputFile(path)), path: path, keys: keys)
+  }
+
+  /// - Parameter path: the graph's file, where it can be copied beside a checkpoint.
+  static func facts(
+    of meta: MetaGraph, path: String?, keys: (Name) -> Bool
+  ) throws(CheckpointError) -> VariableStore.GraphFacts {
     let names = try Names(meta, keys: keys)
     return VariableStore.GraphFacts(
       path: path, variables: try names.members(of: "variables"), trainable: try names.members(of: "trainable_variables")

@@ -39,6 +39,8 @@ struct StoredMessage {
 
   /// The bytes of a field, for what is small.
   func bytes(_ range: Range<Int>) throws(CheckpointError) -> [UInt8] {
+    // A field that is not there has a range of its own.
+    guard !range.isEmpty else { return [] }
     if let read { return Array(read.bytes[range.lowerBound - read.start..<range.upperBound - read.start]) }
     return try storage.bytes(range)
   }

@@ -55,6 +55,26 @@ struct StoredTensor {
     return (try slice(range), range)
   }
 
+  /// The tensor of a graph: a list that is shorter than its shape repeats its last value.
+  /// - Parameter limit: most bytes that repeating may make.
+  func tensor(_ dtype: DType, _ shape: Shape, repeatingUpTo limit: Int) throws(CheckpointError) -> Tensor {
+    let storage = try elements(of: dtype).storage
+    if let strings = storage as? StringStorage {
+      return try Tensor(dtype: dtype, shape: shape, storage: try strings.repeated(shape.elementCount))
+    }
+    guard let width = dtype.width, content == nil else {
+      return try Tensor(dtype: dtype, shape: shape, storage: storage)
+    }
+    let size = try shape.byteCount(width: width)
+    guard storage.byteCount < size else { return try Tensor(dtype: dtype, shape: shape, storage: storage) }
+    guard size <= limit else {
+      throw CheckpointError(
+        .unsupported, "a tensor of shape \(shape) repeats one value over more than the limit of \(limit) bytes")
+    }
+    let repeated = try RepeatedStorage(storage, width: width, byteCount: size)
+    return try Tensor(dtype: dtype, shape: shape, storage: repeated)
+  }
+
   private func slice(_ range: Range<Int>) throws(CheckpointError) -> any TensorStorage {
     if let file = message.storage as? FileStorage {
       return try FileStorage(file.file, offset: file.offset + range.lowerBound, byteCount: range.count)
@@ -130,4 +150,31 @@ struct StoredTensor {
 
   /// Whether a field is a list of varints and not of plain little-endian numbers.
   static func isVarint(_ field: Int) -> Bool { [7, 10, 11, 13, 16, 17].contains(field) }
+}
+
+extension StringStorage {
+  /// Most strings that repeating the last one may make.
+  private static let mostRepeated = 1 << 20
+  /// Most characters that it may make.
+  private static let largestRepeated = 64 << 20
+
+  /// As many strings as a tensor has, the last one for all that are missing.
+  fileprivate func repeated(_ count: Int) throws(CheckpointError) -> StringStorage {
+    guard lengths.count < count else { return self }
+    guard count <= StringStorage.mostRepeated else {
+      throw CheckpointError(.unsupported, "\(count) strings from a list of \(lengths.count) are too many")
+    }
+    let last = lengths.last ?? 0
+    let missing = count - lengths.count
+    let size = characters.byteCount
+    guard last <= StringStorage.mostRepeated, last * missing <= StringStorage.largestRepeated else {
+      throw CheckpointError(.unsupported, "a string of \(last) bytes is repeated \(missing) times")
+    }
+    let pieces = [GatheredStorage.Piece(source: 0, offset: 0, count: size)]
+    let repeats = [GatheredStorage.Piece](
+      repeating: .init(source: 0, offset: size - last, count: last), count: last == 0 ? 0 : missing)
+    return try StringStorage(
+      lengths: lengths + [Int](repeating: last, count: missing),
+      characters: GatheredStorage(sources: [characters], pieces: pieces + repeats))
+  }
 }
