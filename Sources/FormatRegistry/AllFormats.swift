@@ -10,6 +10,7 @@ public enum AllFormats {
     TensorFlowFormats.savedModel,
     TensorFlowFormats.frozenGraph,
     NumPyFormats.flat,
+    NumPyFormats.pickle,
     NumPyFormats.npy,
   ]
 

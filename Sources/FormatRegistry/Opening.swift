@@ -127,9 +127,7 @@ enum FileKind {
       (Array("<html".utf8), "is a web page, not a checkpoint (the download failed)"),
       ([0x89] + Array("HDF".utf8), "is an HDF5 file, which this version cannot read"),
       (Array("PK".utf8), "is a zip archive, which this version cannot read"),
-      ([0x80, 2], "is a Python pickle, which this version cannot read"),
-      ([0x80, 3], "is a Python pickle, which this version cannot read"),
-      ([0x80, 4], "is a Python pickle, which this version cannot read"),
+      (Array("node {".utf8), "is a graph written as text, which is not read (write it as binary: as_text=False)"),
       ([0x1f, 0x8b], "is compressed with gzip (unpack it first)"),
     ]
     for (bytes, text) in signatures where head.starts(with: bytes) { return text }

@@ -15,42 +15,55 @@ struct NpyHeader {
   let dataOffset: Int
   let warnings: [String]
 
+  /// Where the pickle of an object array begins; nil for any other file.
+  static func objectOffset(_ file: InputFile) -> Int? {
+    guard let (fields, offset, _) = try? fields(of: file) else { return nil }
+    return ["O", "|O", "O8", "|O8", "|O4"].contains(fields.descr) ? offset : nil
+  }
+
   /// - Throws: `corrupt` where it is no header; `unsupported` for element types that are not plain numbers, by their name.
   init(_ file: InputFile) throws(CheckpointError) {
-    let start = try file.bytes(at: 0, count: min(12, file.size))
-    guard start.starts(with: NpyHeader.magic) else {
-      throw CheckpointError(.corrupt, "is not an npy file: \(NpyHeader.describe(start))").at(file: file.path)
-    }
     do throws(CheckpointError) {
-      guard start.count >= 10 else { throw CheckpointError(.corrupt, "the header is cut short") }
-      let version = (start[6], start[7])
-      let lengthSize: Int
-      switch version {
-      case (1, 0): lengthSize = 2
-      case (2, 0), (3, 0): lengthSize = 4
-      default: throw CheckpointError(.unsupported, "the npy version \(version.0).\(version.1) is unknown")
-      }
-      guard start.count >= 8 + lengthSize else { throw CheckpointError(.corrupt, "the header is cut short") }
-      var cursor = ByteCursor(start, 8..<8 + lengthSize)
-      let length = lengthSize == 2 ? Int(try cursor.byte()) | Int(try cursor.byte()) << 8 : Int(try cursor.fixed32())
-      dataOffset = 8 + lengthSize + length
-      guard dataOffset <= file.size else {
-        throw CheckpointError(.corrupt, "the header claims \(length) bytes, more than the file has")
-      }
-      guard length <= NpyHeader.largestHeader else {
-        throw CheckpointError(
-          .corrupt, "a header of \(length) bytes is longer than the limit of \(NpyHeader.largestHeader)")
-      }
-      var literal = PythonLiteral(try file.bytes(at: 8 + lengthSize, count: length))
-      let fields = try NpyFields(&literal)
+      let (fields, offset, notes) = try NpyHeader.fields(of: file)
+      dataOffset = offset
       let type = try NpyType(fields.descr)
       (dtype, isBigEndian) = (type.dtype, type.isBigEndian)
       isFortranOrder = fields.isFortranOrder
       shape = try Shape(fields.shape)
-      warnings = literal.warnings + type.warnings
+      warnings = notes + type.warnings
     } catch {
       throw error.at(file: file.path)
     }
+  }
+
+  /// - Returns: the dictionary, where the data begin, and warnings.
+  private static func fields(of file: InputFile) throws(CheckpointError) -> (NpyFields, Int, [String]) {
+    let start = try file.bytes(at: 0, count: min(12, file.size))
+    guard start.starts(with: NpyHeader.magic) else {
+      throw CheckpointError(.corrupt, "is not an npy file: \(NpyHeader.describe(start))")
+    }
+    guard start.count >= 10 else { throw CheckpointError(.corrupt, "the header is cut short") }
+    let version = (start[6], start[7])
+    let lengthSize: Int
+    switch version {
+    case (1, 0): lengthSize = 2
+    case (2, 0), (3, 0): lengthSize = 4
+    default: throw CheckpointError(.unsupported, "the npy version \(version.0).\(version.1) is unknown")
+    }
+    guard start.count >= 8 + lengthSize else { throw CheckpointError(.corrupt, "the header is cut short") }
+    var cursor = ByteCursor(start, 8..<8 + lengthSize)
+    let length = lengthSize == 2 ? Int(try cursor.byte()) | Int(try cursor.byte()) << 8 : Int(try cursor.fixed32())
+    let dataOffset = 8 + lengthSize + length
+    guard dataOffset <= file.size else {
+      throw CheckpointError(.corrupt, "the header claims \(length) bytes, more than the file has")
+    }
+    guard length <= NpyHeader.largestHeader else {
+      throw CheckpointError(
+        .corrupt, "a header of \(length) bytes is longer than the limit of \(NpyHeader.largestHeader)")
+    }
+    var literal = PythonLiteral(try file.bytes(at: 8 + lengthSize, count: length))
+    let fields = try NpyFields(&literal)
+    return (fields, dataOffset, literal.warnings)
   }
 
   private static func describe(_ start: [UInt8]) -> String {
@@ -141,7 +154,7 @@ struct NpyType {
     if let order, "<>|=".contains(order) { code = code.dropFirst() }
     guard let found = NpyType.codes.first(where: { $0.code == code })?.dtype else {
       switch code.first {
-      case "O": throw CheckpointError(.unsupported, "object arrays hold a pickle, which is never run")
+      case "O": throw CheckpointError(.unsupported, "object arrays hold a pickle, not plain numbers")
       case "S" where Int(code.dropFirst()) ?? 0 > 0, "U" where Int(code.dropFirst()) ?? 0 > 0, "M", "m", "a":
         throw CheckpointError(.unsupported, "the element type \(printable) is not a plain number")
       case "V" where Int(code.dropFirst()) ?? 0 > 0:
