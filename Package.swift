@@ -52,7 +52,9 @@ let package = Package(
       name: "HDF5Library", dependencies: ["CCore", "CDeflate", "CHDF5", "CheckpointCore"], exclude: ["README.md"],
       swiftSettings: house),
 
-    family("TensorFlow", formats: ["Bundle", "Graph", "State"], ["CheckpointCore", "ProtoWire", "CSnappy"]),
+    family(
+      "TensorFlow", formats: ["Bundle", "Frozen", "Graph", "SavedModel", "State", "V1"],
+      ["CheckpointCore", "ProtoWire", "CSnappy"]),
     family("NumPy", formats: ["Flat", "Npy", "Npz", "Pickle"], ["CheckpointCore", "ZipArchive"]),
     family("HDF5", formats: ["Tree", "KerasH5", "KerasV3"], ["CheckpointCore", "HDF5Library", "ZipArchive"]),
     family("Safetensors", formats: ["."], ["CheckpointCore"]),

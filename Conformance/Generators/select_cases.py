@@ -26,6 +26,7 @@ tf-bundle: s-snappy-blocks s-tf18-dtypes s-tf115-dtypes s-tf2-dtypes s-tf18-shap
   s-tf115-resource s-tf18-ema_adam s-tf2-v1saver
 tf-object: s-tf18-object s-tf115-object s-tf115-keras_tf s-tf2-object s-tf2-optimizer s-tf2-keras_tf s-tf2-async s-tf2-iterator
   s-tf2-shard_max s-tf2-shard_task
+tf-v1: s-snappy-v1 s-tf18-v1_compressible s-tf18-v1_dtypes s-tf18-v1_part s-tf18-v1_sharded s-tf115-v1_dtypes s-tf115-v1_sharded s-tf2-v1
 saved-model: s-tf18-savedmodel s-tf115-savedmodel s-tf2-savedmodel
 tf-state: s-tf18-state_rel s-tf115-state_abs
 npy: s-npy-dtypes_le s-npy-dtypes_be s-npy-order s-npy-shapes s-npy-versions s-npy-handmade_headers s-npy-datetime s-npy-object
@@ -49,6 +50,9 @@ npz-dup npz-not-npy npz-crc npz-cut npz-half npz-encrypted npz-size-lies npz-met
 npz-pickle npz-prefix st-empty st-hlen-huge st-hlen-short st-cut st-extra st-overlap st-gap st-reverse st-shape-mismatch
 st-shape-overflow st-shape-negative st-dtype st-dup st-not-json st-array st-deep st-float-offset st-metadata-int
 st-leading-space st-trailing-space
+npy-raw-pickle npy-header-descr-object
+v1-cut-0 v1-cut-20 v1-cut-407 v1-cut-813 v1-flip v1-slice-missing v1-meta-missing v1-meta-garbage v1-value-short v1-value-swapped
+v1-shard-missing
 """
 
 

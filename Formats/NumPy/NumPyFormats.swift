@@ -7,6 +7,11 @@ public enum NumPyFormats {
     suffixes: [".npy", ".index.json"],
     cannotHold: "variants", recognise: FlatReader.recognise, reader: FlatReader(), writer: FlatWriter())
 
+  public static let pickle = CheckpointFormat(
+    name: "pickle", summary: "lists and dictionaries of numpy arrays: NAME.pkl, or an object array in NAME.npy",
+    suffixes: [".pkl", ".pickle", ".npy"], cannotHold: nil, recognise: PickleReader.recognise, reader: PickleReader(),
+    writer: nil)
+
   public static let npy = CheckpointFormat(
     name: "npy",
     summary: "one numpy array: NAME.npy, or a pickle of one; with --layout the flat vector of many variables",

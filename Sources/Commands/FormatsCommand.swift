@@ -18,7 +18,8 @@ struct FormatsCommand: ParsableCommand {
     var table = Table(["FORMAT", "READ", "WRITE", "SUFFIXES", "CANNOT HOLD", "WHAT IT IS"])
     for row in AllFormats.rows {
       table.append([
-        row.name, row.reader == nil ? "-" : "yes", row.writer == nil ? "-" : "yes", row.suffixes.joined(separator: " "),
+        row.name, row.reader == nil ? "-" : "yes", row.writer == nil ? "-" : "yes",
+        row.suffixes == [""] ? "-" : row.suffixes.joined(separator: " "),
         row.cannotHold ?? "-", row.summary,
       ])
     }

@@ -34,7 +34,10 @@ enum Graphs {
 
   /// The checkpoint that belongs to a graph: a SavedModel's own variables, or the bundle with the prefix of a `.meta`.
   static func weights(of path: String) -> String? {
-    if Candidate.isFolder(path) { return Candidate.exists(joinPath(path, "variables/variables.index")) ? path : nil }
+    let folder = splitPath(path).last == SavedModel.file ? splitPath(path).folder : path
+    if Candidate.isFolder(folder) {
+      return Candidate.exists(joinPath(folder, "variables/variables.index")) ? folder : nil
+    }
     guard path.hasSuffix(".meta") else { return nil }
     let prefix = String(path.dropLast(5))
     return Candidate.exists(prefix + ".index") ? prefix : nil

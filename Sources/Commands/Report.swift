@@ -7,7 +7,7 @@ enum Report {
   /// What was found, in one line, and what the reader warns of.
   static func opened(_ store: VariableStore, _ found: Opening.Found, asJSON: Bool) {
     if !asJSON {
-      let graph = store.graph.map { " with its graph \(splitPath($0.path ?? "").last)" } ?? ""
+      let graph = store.graph?.path.map { " with its graph \(splitPath($0).last)" } ?? ""
       Console.say(
         "\(printable(found.path)): \(found.format.name), \(Console.plural(store.variables.count, "variable")), \(Console.size(store.byteCount))\(graph)"
       )
@@ -22,7 +22,7 @@ enum Report {
 
   static func notes(of plan: ConversionPlan, _ store: VariableStore) {
     for note in plan.notes { Console.say("note: \(note)") }
-    if plan.isRenaming, store.graph != nil {
+    if plan.isRenaming, store.graph?.path != nil {
       Console.say("warning: names change, so the graph beside the source no longer fits and is not copied")
     }
     if !plan.leftOut.isEmpty { Console.say("left out: \(Console.plural(plan.leftOut.count, "variable"))") }

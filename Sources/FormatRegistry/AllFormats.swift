@@ -8,7 +8,11 @@ import TensorFlow
 public enum AllFormats {
   public static let rows: [CheckpointFormat] = [
     TensorFlowFormats.bundle,
+    TensorFlowFormats.v1,
+    TensorFlowFormats.savedModel,
+    TensorFlowFormats.frozenGraph,
     NumPyFormats.flat,
+    NumPyFormats.pickle,
     NumPyFormats.npy,
     NumPyFormats.npz,
     HDF5Formats.kerasH5,

@@ -53,6 +53,12 @@ public struct NodeDef: Sendable {
     self.message = message
   }
 
+  /// Whether bytes begin as the name of an op does, which tells a node from other messages.
+  public static func isOp(_ name: some Collection<UInt8>) -> Bool {
+    guard let first = name.first else { return false }
+    return first == UInt8(ascii: "_") || first >= UInt8(ascii: "A") && first <= UInt8(ascii: "z")
+  }
+
   /// Data inputs first, then control inputs (`^name`).
   public var inputs: [String] {
     var inputs: [String] = []

@@ -1,7 +1,7 @@
 public import CheckpointCore
 
 /// Under which keys a graph's savers keep its variables. A Saver that was built from a dictionary has keys unlike the names of
-/// its variables; the truth is in the strings that feed its SaveV2 and RestoreV2 nodes.
+/// its variables; the truth is in the strings that feed its SaveV2 (V1: SaveSlices) and RestoreV2 nodes.
 public struct SaverKeys: Sendable {
   public struct Entry: Sendable {
     /// Node of the variable.
@@ -43,10 +43,10 @@ public struct SaverKeys: Sendable {
 
     var restored: [String: (keys: [[UInt8]], slices: [[UInt8]])] = [:]
     for node in graph.nodes {
-      guard node.op == "SaveV2" || node.op == "RestoreV2" else { continue }
+      guard ["SaveV2", "SaveSlices", "RestoreV2"].contains(node.op) else { continue }
       let inputs = node.inputs
       guard inputs.count >= 3, let keys = try strings(inputs[1]), let slices = try strings(inputs[2]) else { continue }
-      if node.op == "SaveV2" {
+      if node.op != "RestoreV2" {
         let values = inputs[3...].filter { $0.utf8.first != UInt8(ascii: "^") }
         guard values.count == keys.count, slices.count == keys.count else { continue }
         for (i, value) in values.enumerated() {

@@ -34,6 +34,17 @@ import Testing
     }
   }
 
+  @Test func findsTheSumOfTheMiddleFromThatOfTheWhole() {
+    var random = RandomSource(seed: 13)
+    let bytes = random.bytes(5000)
+    for (start, end) in [(0, 5000), (0, 0), (7, 4999), (300, 301), (5000, 5000), (1, 5000), (0, 17)] {
+      let middle = CRC32C.middle(
+        of: CRC32C(of: bytes), before: CRC32C(of: Array(bytes[..<start])), count: end - start,
+        after: CRC32C(of: Array(bytes[end...])), afterCount: bytes.count - end)
+      #expect(middle == CRC32C(of: Array(bytes[start..<end])), "\(start)..<\(end)")
+    }
+  }
+
   @Test(arguments: [1, 2, 3]) func everyWayAgreesWithThePortableOne(way: Int) {
     var random = RandomSource(seed: 11)
     let bytes = random.bytes(4200)

@@ -121,6 +121,57 @@ import Testing
     }
   }
 
+  /// A V1 checkpoint whose every byte is summed, but for the two blocks that nothing reads.
+  @Test func everyFlippedBitOfAV1CheckpointIsFound() throws {
+    let folder = try TemporaryFolder()
+    let store = try VariableStore([
+      "w": .floats([2], [1, -2]), "n": Tensor(.int8, [2], [0xff, 5]), "s": .strings([1], [[0x68]]),
+    ])
+    try AllFormats.named("tf-v1")?.save(store, to: folder("m"))
+    let bytes = try folder.read("m")
+    let good = try open(folder("m"))
+    let meaningless = try Meaningless("m.index", bytes)
+    for bit in 0..<8 * bytes.count {
+      var flipped = bytes
+      flipped[bit / 8] ^= 1 << UInt8(bit % 8)
+      try folder.write(flipped, to: "m")
+      do {
+        let found = try open(folder("m"))
+        #expect(found.contents == good.contents, "bit \(bit) changes the store in silence")
+        let isSaid = meaningless.said.contains { $0.contains(bit / 8) } && found.warnings.count > good.warnings.count
+        #expect(isSaid || (bit / 8 == meaningless.spelling && bit % 8 == 7), "bit \(bit) goes unnoticed")
+      } catch let error as CheckpointError {
+        #expect(Self.allowed.contains(error.code), "bit \(bit): \(error)")
+      }
+    }
+    for length in 0..<bytes.count {
+      try folder.write(Array(bytes[..<length]), to: "m")
+      let error = failure { _ = try open(folder("m")) }
+      #expect(error.map { Self.allowed.contains($0.code) } == true, "\(length) bytes")
+    }
+  }
+
+  /// Neither has checksums, so that another number or name can come out; never a trap.
+  @Test(arguments: [
+    ("frozen-graph/constants", "constants.pb"), ("pickle/numpy2", "protocol5.pkl"), ("pickle/numpy1", "grid.npy"),
+  ])
+  func whatHasNoChecksumIsAStoreOrAnError(name: String, file: String) throws {
+    let (folder, files) = try copy(name)
+    let bytes = try #require(files[file])
+    let format = splitPath(name).folder
+    _ = try open(folder(file))
+    var random = RandomSource(seed: 9)
+    for _ in 0..<2000 {
+      var damaged = bytes
+      for _ in 0...random.below(3) { damaged[random.below(bytes.count)] = UInt8(random.below(256)) }
+      if random.below(4) == 0 { damaged.removeLast(random.below(bytes.count)) }
+      try folder.write(damaged, to: file)
+      let error = failure { _ = try Opening.open(folder(file), as: format).store.contents() }
+      #expect(
+        error.map { Self.allowed.contains($0.code) || $0.code == .usage } != false, "\(String(describing: error))")
+    }
+  }
+
   private func flat() throws -> (folder: TemporaryFolder, store: VariableStore) {
     let folder = try TemporaryFolder()
     let store = try VariableStore(["w": .floats([2], [1, 2]), "n": Tensor(.bfloat16, [1], [0, 1])])
@@ -177,8 +228,9 @@ import Testing
       ("a.index", junk), ("b.index", junk + magic), ("c.npy", junk),
       ("d.npy", [0x93] + Array("NUMPY".utf8) + [1, 0] + junk), ("e.index.json", junk),
       ("f.index.json", Array("{\"format\": \"npy-flat\", \"version\": 1, ".utf8) + junk), ("checkpoint", junk),
-      ("g", junk), ("h.data-00000-of-00001", junk), ("i.npz", junk), ("j.safetensors", junk),
-      ("k", Array("PK\u{3}\u{4}".utf8) + junk),
+      ("g", junk), ("i", junk + magic), ("j.pb", [0x0a] + junk), ("k.pkl", [0x80, 2] + junk),
+      ("h.data-00000-of-00001", junk), ("l.npz", junk), ("m.safetensors", junk), ("n", Array("PK\u{3}\u{4}".utf8) + junk),
+      ("o.h5", junk), ("p.keras", junk), ("q.weights.json", junk),
     ] {
       try folder.write(bytes, to: name)
       let error = failure { _ = try open(folder(name)) }

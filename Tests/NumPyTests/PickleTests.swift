@@ -121,8 +121,8 @@ import Testing
   @Test(arguments: [
     ("cos\nsystem\n(S'true'\ntR.", "os.system"), ("cposix\nsystem\n(S'true'\ntR.", "posix.system"),
     ("c__builtin__\neval\n(S'1'\ntR.", "__builtin__.eval"),
-    ("cnumpy.core.multiarray\nscalar\n.", "numpy.core.multiarray.scalar"), ("(i__main__\nX\n.", "0x69"),
-    ("(lp0\n.", "0x6c"), ("]q\u{0}.", "0x5d"),
+    ("cnumpy.core.multiarray\nscalar\n.", "not one numpy array"), ("(i__main__\nX\n.", "0x69"),
+    ("(lp0\n.", "not one numpy array"), ("]q\u{0}.", "not one numpy array"),
     ("P1\n.", "0x50"), ("c\u{1b}[2J\nx\n.", "\\x1b"),
   ]) func neverImportsAnything(program: String, word: String) {
     let error = failure { _ = try open([0x80, 2] + Array(program.utf8)) }
@@ -172,7 +172,7 @@ import Testing
   }
 
   @Test func aStackOrMemoWithoutEndStops() {
-    let pushes = [UInt8](repeating: UInt8(ascii: "N"), count: 100_000)
+    let pushes = [UInt8](repeating: UInt8(ascii: "N"), count: 1_100_000)
     #expect(failure { _ = try open([0x80, 2] + pushes) }?.code == .unsupported)
     let doubling = Array(
       String(repeating: "h\u{0}h\u{0}\u{86}q\u{0}", count: 60).unicodeScalars.map {

@@ -74,7 +74,18 @@ struct Bench {
         ["cp", made, "\(folder)/copy"], limit: 1.6)
       unlink(made)
     }
-    for name in ["large.npy", "large.index.json", "bundle.index", "bundle.data-00000-of-00001"] {
+    for name in ["bundle.index", "bundle.data-00000-of-00001"] { unlink("\(folder)/\(name)") }
+    let first = "\(folder)/first"
+    guard run([tool, flat, "--to", "tf-v1", "-o", first, "--verify", "none"]) != nil else {
+      return failed("making a V1 checkpoint")
+    }
+    compare(
+      "V1 -> npy-flat, 1 GiB", [tool, first, "--to", "npy-flat", "-o", "\(folder)/out", "--verify", "none"],
+      ["cp", first, "\(folder)/copy"], limit: 1.6)
+    compare(
+      "npy-flat -> V1, 1 GiB", [tool, flat, "--to", "tf-v1", "-o", "\(folder)/out", "--verify", "none"],
+      ["cp", "\(folder)/large.npy", "\(folder)/copy"], limit: 1.6)
+    for name in ["large.npy", "large.index.json", "first"] {
       unlink("\(folder)/\(name)")
     }
   }

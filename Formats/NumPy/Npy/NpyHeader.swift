@@ -15,10 +15,29 @@ struct NpyHeader {
   let dataOffset: Int
   let warnings: [String]
 
+  /// Where the pickle of an object array begins; nil for any other file.
+  static func objectOffset(_ file: InputFile) -> Int? {
+    guard let content = try? FileStorage(file, offset: 0, byteCount: file.size),
+      let (fields, offset, _) = try? fields(of: content)
+    else { return nil }
+    return ["O", "|O", "O8", "|O8", "|O4"].contains(fields.descr) ? offset : nil
+  }
+
   /// - Throws: `corrupt` where it is no header; `unsupported` for element types that are not plain numbers, by their name.
   ///
   /// - Parameter content: a whole file, or the whole member of an archive.
   init(_ content: some TensorStorage) throws(CheckpointError) {
+    let (fields, offset, notes) = try NpyHeader.fields(of: content)
+    dataOffset = offset
+    let type = try NpyType(fields.descr)
+    (dtype, isBigEndian) = (type.dtype, type.isBigEndian)
+    isFortranOrder = fields.isFortranOrder
+    shape = try Shape(fields.shape)
+    warnings = notes + type.warnings
+  }
+
+  /// - Returns: the dictionary, where the data begin, and warnings.
+  private static func fields(of content: some TensorStorage) throws(CheckpointError) -> (NpyFields, Int, [String]) {
     let start = try content.bytes(at: 0, count: min(12, content.byteCount))
     guard start.starts(with: NpyHeader.magic) else {
       throw CheckpointError(.corrupt, "is not an npy file: \(NpyHeader.describe(start))")
@@ -34,7 +53,7 @@ struct NpyHeader {
     guard start.count >= 8 + lengthSize else { throw CheckpointError(.corrupt, "the header is cut short") }
     var cursor = ByteCursor(start, 8..<8 + lengthSize)
     let length = lengthSize == 2 ? Int(try cursor.byte()) | Int(try cursor.byte()) << 8 : Int(try cursor.fixed32())
-    dataOffset = 8 + lengthSize + length
+    let dataOffset = 8 + lengthSize + length
     guard dataOffset <= content.byteCount else {
       throw CheckpointError(.corrupt, "the header claims \(length) bytes, more than the file has")
     }
@@ -44,11 +63,7 @@ struct NpyHeader {
     }
     var literal = PythonLiteral(try content.bytes(at: 8 + lengthSize, count: length))
     let fields = try NpyFields(&literal)
-    let type = try NpyType(fields.descr)
-    (dtype, isBigEndian) = (type.dtype, type.isBigEndian)
-    isFortranOrder = fields.isFortranOrder
-    shape = try Shape(fields.shape)
-    warnings = literal.warnings + type.warnings
+    return (fields, dataOffset, literal.warnings)
   }
 
   private static func describe(_ start: [UInt8]) -> String {
@@ -149,7 +164,7 @@ struct NpyType {
     if let order, "<>|=".contains(order) { code = code.dropFirst() }
     guard let found = NpyType.codes.first(where: { $0.code == code })?.dtype else {
       switch code.first {
-      case "O": throw CheckpointError(.unsupported, "object arrays hold a pickle, which is never run")
+      case "O": throw CheckpointError(.unsupported, "object arrays hold a pickle, not plain numbers")
       case "S" where Int(code.dropFirst()) ?? 0 > 0, "U" where Int(code.dropFirst()) ?? 0 > 0, "M", "m", "a":
         throw CheckpointError(.unsupported, "the element type \(printable) is not a plain number")
       case "V" where Int(code.dropFirst()) ?? 0 > 0:

@@ -20,8 +20,14 @@ package struct NpyReader: CheckpointReader {
     case .file:
       candidate.head.starts(with: NpyHeader.magic) || PickledArray.recognises(candidate.head)
         || candidate.path.hasSuffix(".npy") ? candidate.path : nil
-    case .missing: Candidate.isFile(candidate.path + ".npy") ? candidate.path + ".npy" : nil
+    case .missing: isPlain(candidate.path + ".npy") ? candidate.path + ".npy" : nil
     case .folder: nil
     }
+  }
+
+  /// Whether a file is there and is not an object array, which is a pickle.
+  private static func isPlain(_ path: String) -> Bool {
+    guard let file = try? InputFile(path) else { return false }
+    return NpyHeader.objectOffset(file) == nil
   }
 }

@@ -8,7 +8,10 @@ struct FileCursor {
   private var windowStart = 0
   private static let windowSize = 64 << 10
 
-  init(_ file: InputFile) { self.file = file }
+  init(_ file: InputFile, from position: Int = 0) {
+    self.file = file
+    self.position = position
+  }
 
   var isAtEnd: Bool { position == file.size }
 

@@ -20,14 +20,7 @@ package struct BundleReader: CheckpointReader {
     bundle.noteUnownedBytes()
     store.source.files = bundle.files
     store.source.warnings = bundle.warnings
-    let meta = path + ".meta"
-    if Candidate.isFile(meta) {
-      do throws(CheckpointError) {
-        store.graph = try GraphFacts.read(meta, keys: store.contains)
-      } catch {
-        store.source.warnings.append("the graph beside the checkpoint cannot be used: \(error)")
-      }
-    }
+    GraphFacts.add(to: &store, from: path + ".meta")
     store.inferRoles()
     return store
   }
@@ -42,9 +35,7 @@ package struct BundleReader: CheckpointReader {
   package static func recognise(_ candidate: Candidate) -> String? {
     let path = candidate.path
     switch candidate.kind {
-    case .folder:
-      // A SavedModel keeps its variables in a bundle of this name.
-      return Candidate.exists(joinPath(path, "saved_model.pb")) ? joinPath(path, "variables/variables") : nil
+    case .folder: return nil
     case .file:
       if path.hasSuffix(ShardName.index), Footer.hasMagic(candidate.tail) || candidate.tail.count < Footer.encodedSize {
         return String(path.dropLast(ShardName.index.utf8.count))
@@ -170,7 +161,7 @@ private struct Bundle {
       let box = try slice.box(in: entry.shape)
       guard part.dtype == entry.dtype, part.shape.dimensions == box.dimensions, part.slices.isEmpty else {
         throw CheckpointError(
-          .corrupt, "the slice \(box.ranges) is stored as \(part.dtype.rawValue) of shape \(part.shape)")
+          .corrupt, "the slice \(box) is stored as \(part.dtype.rawValue) of shape \(part.shape)")
       }
       parts.append((box, try plainTensor(of: part)))
     }

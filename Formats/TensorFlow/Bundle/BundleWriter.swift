@@ -43,7 +43,7 @@ package struct BundleWriter: CheckpointWriter {
     }
     let entries = try write(plan, into: files, options)
     try writeIndex(entries, shardCount: shardCount, to: index)
-    try writeGraph(of: store, to: &output)
+    try GraphFacts.copyGraph(of: store, to: &output)
     if options.stateFile {
       let text = Array(StateFile.text(latest: output.stem).utf8)
       try output.create(name: StateFile.name, place: .pointer, size: text.count).write(text, at: 0)
@@ -125,24 +125,6 @@ package struct BundleWriter: CheckpointWriter {
     table.append([], BundleHeader.encode(shardCount: shardCount))
     for (name, entry) in entries { table.append(name.bytes, entry.encode()) }
     try file.write(table.finish(), at: 0)
-  }
-
-  /// Copies the graph that belongs to the variables. One that is there already and is the same file stays; one that belongs to
-  /// what is being replaced goes.
-  private func writeGraph(of store: VariableStore, to output: inout StagedOutput) throws(CheckpointError) {
-    let path = output.prefix + ".meta"
-    guard let graph = store.graph?.path else {
-      if output.replacing, Candidate.isFile(path) { output.supersede(path) }
-      return
-    }
-    let source = try InputFile(graph)
-    guard !source.isSameFile(as: path) else { return }
-    let target = try output.create(suffix: ".meta", size: source.size)
-    let storage = try FileStorage(source, offset: 0, byteCount: source.size)
-    var buffer = ChunkBuffer()
-    try buffer.forEachChunk(of: storage, in: 0..<source.size) { (chunk, offset) throws(CheckpointError) in
-      try target.write(chunk, at: offset)
-    }
   }
 
   /// Data files that are there already under the output's prefix.

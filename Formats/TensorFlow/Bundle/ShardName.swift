@@ -17,7 +17,7 @@ enum ShardName {
     return (String(path[..<mark.lowerBound]), shard, count)
   }
 
-  private static func fiveDigits(_ number: Int) -> String {
+  static func fiveDigits(_ number: Int) -> String {
     let digits = String(number)
     return String(repeating: "0", count: max(0, 5 - digits.count)) + digits
   }

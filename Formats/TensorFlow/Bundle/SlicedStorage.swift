@@ -29,7 +29,7 @@ struct SlicedStorage: TensorStorage {
     }
     for (i, box) in solid.enumerated() {
       for other in solid[..<i] where box.intersects(other) {
-        throw CheckpointError(.corrupt, "two slices overlap: \(other.ranges) and \(box.ranges)")
+        throw CheckpointError(.corrupt, "two slices overlap: \(other) and \(box)")
       }
     }
     // Boxes that do not overlap cannot add up to more than the shape, so that this cannot overflow.

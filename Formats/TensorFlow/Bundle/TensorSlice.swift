@@ -65,8 +65,12 @@ struct TensorSlice: Equatable {
 }
 
 /// A box with a range on every axis.
-struct Box: Equatable {
+struct Box: Equatable, CustomStringConvertible {
   let ranges: [Range<Int>]
+
+  var description: String {
+    "[" + ranges.map { "\($0.lowerBound)..<\($0.upperBound)" }.joined(separator: ", ") + "]"
+  }
 
   var dimensions: [Int] { ranges.map(\.count) }
 

@@ -6,11 +6,27 @@ import ProtoWire
 enum GraphFacts {
   /// - Parameter keys: whether a name is in the checkpoint.
   static func read(_ path: String, keys: (Name) -> Bool) throws(CheckpointError) -> VariableStore.GraphFacts {
-    let meta = try MetaGraph(contentsOf: try InputFile(path))
+    try facts(of: try MetaGraph(contentsOf: try InputFile(path)), path: path, keys: keys)
+  }
+
+  /// - Parameter path: the graph's file, where it can be copied beside a checkpoint.
+  static func facts(
+    of meta: MetaGraph, path: String?, keys: (Name) -> Bool
+  ) throws(CheckpointError) -> VariableStore.GraphFacts {
     let names = try Names(meta, keys: keys)
     return VariableStore.GraphFacts(
       path: path, variables: try names.members(of: "variables"), trainable: try names.members(of: "trainable_variables")
     )
+  }
+
+  /// Takes up what the graph beside a checkpoint says, where there is one. One that cannot be read is a warning.
+  static func add(to store: inout VariableStore, from path: String) {
+    guard Candidate.isFile(path) else { return }
+    do throws(CheckpointError) {
+      store.graph = try read(path, keys: store.contains)
+    } catch {
+      store.source.warnings.append("the graph beside the checkpoint cannot be used: \(error)")
+    }
   }
 
   /// The variables of a collection, in the order of their creation, with dtype and shape from their nodes.
@@ -59,6 +75,24 @@ enum GraphFacts {
       graph: .init(
         path: path, variables: try names.members(of: "variables"),
         trainable: try names.members(of: "trainable_variables")))
+  }
+
+  /// Copies the graph that belongs to the variables. One that is there already and is the same file stays; one that belongs to
+  /// what is being replaced goes.
+  static func copyGraph(of store: VariableStore, to output: inout StagedOutput) throws(CheckpointError) {
+    let path = output.prefix + ".meta"
+    guard let graph = store.graph?.path else {
+      if output.replacing, Candidate.isFile(path) { output.supersede(path) }
+      return
+    }
+    let source = try InputFile(graph)
+    guard !source.isSameFile(as: path) else { return }
+    let target = try output.create(suffix: ".meta", size: source.size)
+    let storage = try FileStorage(source, offset: 0, byteCount: source.size)
+    var buffer = ChunkBuffer()
+    try buffer.forEachChunk(of: storage, in: 0..<source.size) { (chunk, offset) throws(CheckpointError) in
+      try target.write(chunk, at: offset)
+    }
   }
 
   /// Names of variables in the checkpoint.

@@ -15,6 +15,13 @@ struct Block {
   /// Reads one block, checks its checksum before anything else, and expands it.
   /// - Throws: `corrupt` for a wrong checksum, an unknown compression, or damaged content.
   init(_ handle: BlockHandle, of file: InputFile) throws(CheckpointError) {
+    try self.init(try Block.content(handle, of: file).bytes)
+  }
+
+  /// The content of a block whose checksum is right.
+  static func content(
+    _ handle: BlockHandle, of file: InputFile
+  ) throws(CheckpointError) -> (bytes: [UInt8], isCompressed: Bool) {
     var stored = try file.bytes(at: handle.offset, count: handle.size + BlockHandle.trailerSize)
     var trailer = ByteCursor(stored, handle.size + 1..<stored.count)
     let recorded = CRC32C(masked: try trailer.fixed32())
@@ -29,8 +36,8 @@ struct Block {
     }
     stored.removeLast()
     switch type {
-    case 0: try self.init(stored)
-    case 1: try self.init(try Block.expand(stored))
+    case 0: return (stored, false)
+    case 1: return (try Block.expand(stored), true)
     default:
       throw CheckpointError(.corrupt, "a block has the unknown compression \(type)").at(offset: handle.offset)
     }
@@ -63,6 +70,7 @@ struct Block {
     guard isLengthSound, size <= 22 * stored.count else {
       throw CheckpointError(.corrupt, "bad block: its snappy stream claims \(size) bytes from \(stored.count)")
     }
+    try requireMemory(size)
     var expanded = [UInt8](repeating: 0, count: size)
     var written = size
     let isSound = unsafe stored.withUnsafeBytes { input in
@@ -94,12 +102,7 @@ struct Block {
         guard shared == 0 else { throw CheckpointError(.corrupt, "bad block: the key at a restart is not whole") }
         nextRestart += 1
       }
-      guard shared <= key.count else {
-        throw CheckpointError(.corrupt, "bad block: a key shares \(shared) bytes with one of \(key.count)")
-      }
-      guard unshared <= cursor.remaining, shared + unshared <= Block.largestKey else {
-        throw CheckpointError(.corrupt, "bad block: a key of \(shared)+\(unshared) bytes is too long")
-      }
+      try Block.requireKey(shared: shared, unshared: unshared, after: key, remaining: cursor.remaining)
       let suffix = try cursor.skip(unshared)
       key.removeSubrange(shared...)
       key.append(contentsOf: bytes[suffix])
@@ -113,43 +116,83 @@ struct Block {
   }
 }
 
+extension Block {
+  /// Checks the two lengths of a key against the key before it and the bytes that are left.
+  static func requireKey(
+    shared: Int, unshared: Int, after key: [UInt8], remaining: Int
+  ) throws(CheckpointError) {
+    guard shared <= key.count else {
+      throw CheckpointError(.corrupt, "bad block: a key shares \(shared) bytes with one of \(key.count)")
+    }
+    guard unshared <= remaining, shared + unshared <= Block.largestKey else {
+      throw CheckpointError(.corrupt, "bad block: a key of \(shared)+\(unshared) bytes is too long")
+    }
+  }
+}
+
 /// Fills a block with entries in the order of their keys.
 struct BlockBuilder {
   /// Entries between two whole keys, as TensorFlow's writer has it.
   static let restartInterval = 16
 
+  /// Room inside an entry for bytes that somebody else writes.
+  struct Gap {
+    /// What goes there, as the caller counts.
+    let id: Int
+    let count: Int
+  }
+
   private(set) var entries: [UInt8] = []
+  /// Gaps, each with how many bytes of `entries` lie before it.
+  private(set) var gaps: [(position: Int, gap: Gap)] = []
   private(set) var lastKey: [UInt8] = []
   private var restarts: [Int] = [0]
   private var sinceRestart = 0
+  /// Bytes of `entries` and gaps.
+  private var size = 0
 
   var isEmpty: Bool { entries.isEmpty }
-  var encodedSize: Int { entries.count + 4 * restarts.count + 4 }
+  var encodedSize: Int { size + 4 * restarts.count + 4 }
 
-  mutating func append(_ key: [UInt8], _ value: [UInt8], restartInterval: Int = BlockBuilder.restartInterval) {
+  /// - Parameter gap: the end of the value, where its bytes are not at hand.
+  mutating func append(
+    _ key: [UInt8], _ value: [UInt8], gap: Gap? = nil, restartInterval: Int = BlockBuilder.restartInterval
+  ) {
     var shared = 0
     if sinceRestart < restartInterval {
       let limit = min(key.count, lastKey.count)
       while shared < limit, key[shared] == lastKey[shared] { shared += 1 }
     } else {
-      restarts.append(entries.count)
+      restarts.append(size)
       sinceRestart = 0
     }
+    let start = entries.count
     entries.appendVarint(UInt64(shared))
     entries.appendVarint(UInt64(key.count - shared))
-    entries.appendVarint(UInt64(value.count))
+    entries.appendVarint(UInt64(value.count + (gap?.count ?? 0)))
     entries.append(contentsOf: key[shared...])
     entries.append(contentsOf: value)
+    size += entries.count - start
+    if let gap, gap.count > 0 {
+      gaps.append((entries.count, gap))
+      size += gap.count
+    }
     lastKey = key
     sinceRestart += 1
   }
 
-  /// The block as it is stored: content, no compression, checksum.
-  func encode() -> [UInt8] {
-    var bytes = entries
+  /// What follows the entries: restarts, and that nothing is compressed. The checksum comes after it.
+  var end: [UInt8] {
+    var bytes: [UInt8] = []
     for restart in restarts { bytes.appendLittleEndian(UInt64(restart), count: 4) }
     bytes.appendLittleEndian(UInt64(restarts.count), count: 4)
     bytes.append(0)
+    return bytes
+  }
+
+  /// A block without gaps as it is stored: content, no compression, checksum.
+  func encode() -> [UInt8] {
+    var bytes = entries + end
     bytes.appendLittleEndian(UInt64(CRC32C(of: bytes).masked), count: 4)
     return bytes
   }

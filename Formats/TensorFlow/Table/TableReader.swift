@@ -46,32 +46,69 @@ struct TableReader {
   func forEachEntry(
     _ body: (_ key: [UInt8], _ bytes: [UInt8], _ value: Range<Int>) throws(CheckpointError) -> Void
   ) throws(CheckpointError) {
-    var previous: [UInt8]?
-    // Shared prefixes let a few bytes stand for a long key; honest tables stay far below this.
-    var budget = 64 * file.size + Block.largestKey
+    var order = KeyOrder(fileSize: file.size)
     for (lastKey, handle) in blocks {
       try locating(file: file.path) { () throws(CheckpointError) in
-        var count = 0
+        order.begin(lastKey: lastKey)
         try Block(handle, of: file).forEachEntry { (key, bytes, value) throws(CheckpointError) in
-          if let previous, !previous.lexicographicallyPrecedes(key) {
-            throw previous == key
-              ? CheckpointError(.corrupt, "the name is there twice").at(variable: Name(bytes: key))
-              : CheckpointError(.corrupt, "the keys are not sorted").at(variable: Name(bytes: key))
-          }
-          guard !lastKey.lexicographicallyPrecedes(key) else {
-            throw CheckpointError(.corrupt, "a key lies behind the last one of its block").at(
-              variable: Name(bytes: key))
-          }
-          budget -= key.count
-          guard budget >= 0 else {
-            throw CheckpointError(.corrupt, "the names together are too long for a table of this size")
-          }
-          count += 1
+          try order.append(key)
           try body(key, bytes, value)
-          previous = key
         }
-        guard count > 0 else { throw CheckpointError(.corrupt, "bad block: it is empty").at(offset: handle.offset) }
+        try order.end(at: handle.offset)
       }
     }
+  }
+
+  /// Calls `body` with every block in order, large ones without reading the values in them.
+  func forEachBlock(_ body: (TableBlock) throws(CheckpointError) -> Void) throws(CheckpointError) {
+    var order = KeyOrder(fileSize: file.size)
+    let cache = BlockCache(file)
+    for (lastKey, handle) in blocks {
+      try locating(file: file.path) { () throws(CheckpointError) in
+        let block = try TableBlock(handle, of: file, cache: cache)
+        order.begin(lastKey: lastKey)
+        for entry in block.entries { try order.append(entry.key) }
+        try order.end(at: handle.offset)
+        try body(block)
+      }
+    }
+  }
+}
+
+/// What must hold for the keys of a table, block by block.
+private struct KeyOrder {
+  private var previous: [UInt8]?
+  private var lastKey: [UInt8] = []
+  private var isEmpty = true
+  /// Shared prefixes let a few bytes stand for a long key; honest tables stay far below this.
+  private var budget: Int
+
+  init(fileSize: Int) { budget = 64 * fileSize + Block.largestKey }
+
+  /// - Parameter lastKey: the key that the index has for the block.
+  mutating func begin(lastKey: [UInt8]) {
+    self.lastKey = lastKey
+    isEmpty = true
+  }
+
+  mutating func append(_ key: [UInt8]) throws(CheckpointError) {
+    if let previous, !previous.lexicographicallyPrecedes(key) {
+      throw previous == key
+        ? CheckpointError(.corrupt, "the name is there twice").at(variable: Name(bytes: key))
+        : CheckpointError(.corrupt, "the keys are not sorted").at(variable: Name(bytes: key))
+    }
+    guard !lastKey.lexicographicallyPrecedes(key) else {
+      throw CheckpointError(.corrupt, "a key lies behind the last one of its block").at(variable: Name(bytes: key))
+    }
+    budget -= key.count
+    guard budget >= 0 else {
+      throw CheckpointError(.corrupt, "the names together are too long for a table of this size")
+    }
+    isEmpty = false
+    previous = key
+  }
+
+  func end(at offset: Int) throws(CheckpointError) {
+    guard !isEmpty else { throw CheckpointError(.corrupt, "bad block: it is empty").at(offset: offset) }
   }
 }

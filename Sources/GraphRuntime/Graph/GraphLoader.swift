@@ -3,9 +3,6 @@ package import ProtoWire
 
 /// Opens files that hold a graph.
 package enum GraphLoader {
-  /// The file of a SavedModel folder that has the graph.
-  package static let savedModelFile = "saved_model.pb"
-
   /// Opens a `.meta` file, a SavedModel folder or its `saved_model.pb`, or a frozen GraphDef; which one, its content says.
   /// - Throws: `corrupt` where it is none of them.
   package static func load(_ path: String) throws(CheckpointError) -> Graph {
@@ -15,7 +12,7 @@ package enum GraphLoader {
       file = try InputFile(path)
     } catch {
       // A folder: its graph has a fixed name.
-      let inside = path + (path.hasSuffix("/") ? "" : "/") + savedModelFile
+      let inside = path + (path.hasSuffix("/") ? "" : "/") + SavedModel.file
       guard let graph = try? InputFile(inside) else { throw error }
       name = inside
       file = graph
@@ -29,7 +26,7 @@ package enum GraphLoader {
   package static func load(_ message: Message, path: String) throws(CheckpointError) -> Graph {
     switch try kind(of: message) {
     case .savedModel:
-      let meta = try savedModelGraph(message)
+      let meta = try SavedModel.servingGraph(message)
       return try Graph(meta.graph, kind: .savedModel, path: path, meta: meta)
     case .metaGraph:
       let meta = try MetaGraph(message)
@@ -68,26 +65,9 @@ package enum GraphLoader {
   private static func isNode(_ message: Message) throws(CheckpointError) -> Bool {
     var isNode = false
     try message.forEachField { (number, value) throws(CheckpointError) in
-      guard number == 2, case .bytes(let range) = value, let first = message.bytes[range].first else { return }
-      isNode = first == UInt8(ascii: "_") || first >= UInt8(ascii: "A") && first <= UInt8(ascii: "z")
+      guard number == 2, case .bytes(let range) = value, !range.isEmpty else { return }
+      isNode = NodeDef.isOp(message.bytes[range])
     }
     return isNode
-  }
-
-  /// The MetaGraphDef with the tag `serve`, or the only one.
-  private static func savedModelGraph(_ message: Message) throws(CheckpointError) -> MetaGraph {
-    var graphs: [Message] = []
-    try message.forEachField { (number, value) throws(CheckpointError) in
-      if number == 2 { graphs.append(message.nested(try value.range("SavedModel.meta_graphs"))) }
-    }
-    if graphs.count == 1 { return try MetaGraph(graphs[0]) }
-    var tags: [String] = []
-    for graph in graphs {
-      let meta = try MetaGraph(graph)
-      if meta.tags.contains("serve") { return meta }
-      tags.append(meta.tags.joined(separator: "+"))
-    }
-    throw CheckpointError(
-      .unsupported, "has \(graphs.count) graphs (\(tags.joined(separator: ", "))), none of which has the tag 'serve'")
   }
 }
