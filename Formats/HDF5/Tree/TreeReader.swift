@@ -86,7 +86,7 @@ package struct TreeReader: CheckpointReader {
 extension VariableStore {
   /// The attributes that a store can keep; the others are said.
   mutating func keep(_ attributes: [HDF5Attribute], of path: Name) -> [Attribute] {
-    attributes.compactMap { attribute in
+    attributes.filter { !path.bytes.isEmpty || $0.name != HDF5Kind.mark }.compactMap { attribute in
       guard let value = attribute.value else {
         let owner = path.bytes.isEmpty ? "the root" : "'\(path)'"
         if attribute.name == "*" {
