@@ -129,7 +129,10 @@ enum FileKind {
       (Array("<!DOCTYPE".utf8), "is a web page, not a checkpoint (the download failed)"),
       (Array("<html".utf8), "is a web page, not a checkpoint (the download failed)"),
       ([0x89] + Array("HDF".utf8), "is an HDF5 file, which this version cannot read"),
-      (Array("PK".utf8), "is a zip archive without arrays of numpy and weights of Keras, which this version cannot read"),
+      (
+        Array("PK".utf8),
+        "is a zip archive without arrays of numpy and weights of Keras, which this version cannot read"
+      ),
       (Array("node {".utf8), "is a graph written as text, which is not read (write it as binary: as_text=False)"),
       ([0x1f, 0x8b], "is compressed with gzip (unpack it first)"),
     ]

@@ -21,10 +21,12 @@ private func keras(
   let folder = try TemporaryFolder()
   var store = try VariableStore(datasets)
   store.groups = groups.map { group in
-    .init(path: group.key, attributes: group.value.sorted { $0.key < $1.key }.map { Attribute(name: $0.key, value: $0.value) })
+    .init(
+      path: group.key,
+      attributes: group.value.sorted { $0.key < $1.key }.map { Attribute(name: $0.key, value: $0.value) })
   }
   try HDF5Formats.tree.save(store, to: folder("made"))
-  return try HDF5Formats.kerasH5.load(folder("made.h5"))
+  return try KerasH5Reader().open(folder("made.h5"), options: ReadOptions())
 }
 
 private func reload(_ store: VariableStore, _ format: CheckpointFormat = HDF5Formats.kerasH5) throws -> VariableStore {
@@ -85,7 +87,8 @@ private func reload(_ store: VariableStore, _ format: CheckpointFormat = HDF5For
     ("which is a group", ["a"], ["a"]),
   ]) func listsMustHold(words: String, layers: [String], weights: [String]) throws {
     let error = failure {
-      _ = try keras(["": ["layer_names": try list(layers)], "a": ["weight_names": try list(weights)]], ["a/a/k:0": one])
+      _ = try keras(
+        ["": ["layer_names": try list(layers)], "a": ["weight_names": try list(weights)]], ["a/a/k:0": one])
     }
     #expect(error?.code == .corrupt)
     #expect(error?.message.contains(words) == true)
@@ -143,11 +146,13 @@ private func reload(_ store: VariableStore, _ format: CheckpointFormat = HDF5For
 @Suite struct KerasTemplateTests {
   private func template() throws -> VariableStore {
     var store = try VariableStore([
-      "conv/kernel": .floats([2, 1], [9, 9]), "conv/bias": .floats([1], [9]), "d_1/kernel": .floats([3, 2], [9, 9, 9, 9, 9, 9]),
+      "conv/kernel": .floats([2, 1], [9, 9]), "conv/bias": .floats([1], [9]),
+      "d_1/kernel": .floats([3, 2], [9, 9, 9, 9, 9, 9]),
       "d_2/kernel": .floats([3, 2], [8, 8, 8, 8, 8, 8]), "opt/m": .floats([1], [7]),
     ])
     store.layers = [
-      layer("first", ["conv/kernel": "conv/kernel:0", "conv/bias": "conv/bias:0"]), layer("one", ["d_1/kernel": "d_1/kernel:0"]),
+      layer("first", ["conv/kernel": "conv/kernel:0", "conv/bias": "conv/bias:0"]),
+      layer("one", ["d_1/kernel": "d_1/kernel:0"]),
       layer("two", ["d_2/kernel": "d_2/kernel:0"]), layer("optimizer_weights", .optimizer, ["opt/m": "opt/m:0"]),
     ]
     return store
@@ -155,7 +160,8 @@ private func reload(_ store: VariableStore, _ format: CheckpointFormat = HDF5For
 
   @Test func equalNamesComeFirst() throws {
     let store = try VariableStore([
-      "conv/bias": .floats([1], [3]), "conv/kernel": .floats([2, 1], [1, 2]), "d_2/kernel": .floats([3, 2], [2, 2, 2, 2, 2, 2]),
+      "conv/bias": .floats([1], [3]), "conv/kernel": .floats([2, 1], [1, 2]),
+      "d_2/kernel": .floats([3, 2], [2, 2, 2, 2, 2, 2]),
       "d_1/kernel": .floats([3, 2], [1, 1, 1, 1, 1, 1]),
     ])
     let filled = try KerasTemplate.fill(try template(), from: store)
@@ -171,11 +177,12 @@ private func reload(_ store: VariableStore, _ format: CheckpointFormat = HDF5For
     ])
     let filled = try KerasTemplate.fill(try template(), from: store)
     #expect(try filled.store.variables.map { try $0.tensor.floatValues()[0] } == [1, 3, 1, 2, 7])
-    #expect(filled.notes.prefix(3) == [
-      "'conv' takes the values of 'net/first', by the name of the layer",
-      "'d_1' takes the values of 'net/fc9', by order among 2 of equal shapes",
-      "'d_2' takes the values of 'net/fc10', by order among 2 of equal shapes",
-    ])
+    #expect(
+      filled.notes.prefix(3) == [
+        "'conv' takes the values of 'net/first', by the name of the layer",
+        "'d_1' takes the values of 'net/fc9', by order among 2 of equal shapes",
+        "'d_2' takes the values of 'net/fc10', by order among 2 of equal shapes",
+      ])
   }
 
   @Test func aWeightWithoutValuesStopsIt() throws {
@@ -209,8 +216,10 @@ private func reload(_ store: VariableStore, _ format: CheckpointFormat = HDF5For
     let store = try VariableStore([
       "a/kernel": .floats([1, 1, 1, 1], [1]), "a/bias": .floats([1], [2]), "b/kernel": .floats([1, 1], [3]),
       "c/kernel": .floats([1, 1], [4]), "e/embeddings": .floats([1, 1], [5]),
-      "r/backward_x/kernel": .floats([1, 4], [6, 6, 6, 6]), "r/backward_x/recurrent_kernel": .floats([1, 4], [6, 6, 6, 6]),
-      "r/forward_x/kernel": .floats([1, 4], [7, 7, 7, 7]), "r/forward_x/recurrent_kernel": .floats([1, 4], [7, 7, 7, 7]),
+      "r/backward_x/kernel": .floats([1, 4], [6, 6, 6, 6]),
+      "r/backward_x/recurrent_kernel": .floats([1, 4], [6, 6, 6, 6]),
+      "r/forward_x/kernel": .floats([1, 4], [7, 7, 7, 7]),
+      "r/forward_x/recurrent_kernel": .floats([1, 4], [7, 7, 7, 7]),
     ])
     let again = try reload(store, HDF5Formats.kerasV3)
     #expect(
@@ -236,7 +245,9 @@ private func reload(_ store: VariableStore, _ format: CheckpointFormat = HDF5For
     #expect(failure { _ = try KerasH5Writer().prepare(read, options: WriteOptions()) }?.code == .unsupported)
   }
 
-  @Test(arguments: ["../a.weights.h5", "/etc/passwd", ".hidden", ""]) func aMapOfShardsNamesOnlyFilesBesideIt(name: String) throws {
+  @Test(arguments: ["../a.weights.h5", "/etc/passwd", ".hidden", ""]) func aMapOfShardsNamesOnlyFilesBesideIt(
+    name: String
+  ) throws {
     let folder = try TemporaryFolder()
     let map = try folder.write("{\"weight_map\": {\"/layers/dense/vars\": \"\(name)\"}}", to: "m.weights.json")
     #expect(failure { _ = try HDF5Formats.kerasV3.load(map) }?.code == .corrupt)
