@@ -47,7 +47,9 @@ let package = Package(
     .systemLibrary(
       name: "CDeflate", path: "System/CDeflate", providers: [.apt(["libdeflate-dev"]), .brew(["libdeflate"])]),
     // The headers only: the library is loaded by the worker, when there is one. Debian keeps them in a folder of their own.
-    .target(name: "CHDF5", cSettings: c + [.unsafeFlags(["-I/usr/include/hdf5/serial", "-I/opt/homebrew/include"])]),
+    .target(
+      name: "CHDF5", dependencies: ["CCore"],
+      cSettings: c + [.unsafeFlags(["-I/usr/include/hdf5/serial", "-I/opt/homebrew/include"])]),
     .target(
       name: "HDF5Library", dependencies: ["CCore", "CDeflate", "CHDF5", "CheckpointCore"], exclude: ["README.md"],
       swiftSettings: house),
@@ -81,6 +83,8 @@ let package = Package(
     tests("ZipArchiveTests", ["CheckpointCore", "ZipArchive"]),
     tests("TensorFlowTests", ["CSnappy", "CheckpointCore", "ProtoWire", "TensorFlow"]),
     tests("NumPyTests", ["CheckpointCore", "NumPy", "ZipArchive"]),
+    tests("HDF5LibraryTests", ["CheckpointCore", "HDF5Library", "ckpt-convert"]),
+    tests("HDF5Tests", ["CheckpointCore", "FormatRegistry", "HDF5", "HDF5Library", "ckpt-convert"]),
     tests("SafetensorsTests", ["CheckpointCore", "Safetensors"]),
     tests("ConversionTests", ["CheckpointCore", "Conversion"]),
     tests("FormatRegistryTests", ["CheckpointCore", "FormatRegistry"]),

@@ -181,7 +181,9 @@ package struct HDF5Output: ~Copyable {
     let places = ChunkPlaces(tensor.shape.dimensions, chunk, width: width)
     let level = options.compression ?? 4
     let jobs = max(1, options.jobs)
-    if storage.crc32c == nil { try locating(variable: variable.name) { () throws(CheckpointError) in try storage.verify() } }
+    if storage.crc32c == nil {
+      try locating(variable: variable.name) { () throws(CheckpointError) in try storage.verify() }
+    }
     var sum = CRC32C()
     var next = 0
     while next < places.count {
@@ -234,7 +236,9 @@ package struct HDF5Output: ~Copyable {
     var places: [Int] = []
     try worker.ask(CK_HDF5_FINISH, [], limit: 16 + 8 * datasets.count) { (reply) throws(CheckpointError) in
       var fields = ByteCursor(reply.bytes)
-      guard reply.kind == CK_HDF5_END, try fields.fixed64() == UInt64(datasets.count) else { throw HDF5Worker.nonsense() }
+      guard reply.kind == CK_HDF5_END, try fields.fixed64() == UInt64(datasets.count) else {
+        throw HDF5Worker.nonsense()
+      }
       for _ in datasets { places.append(Int(truncatingIfNeeded: try fields.fixed64())) }
       return true
     }

@@ -1,10 +1,11 @@
+import CHDF5
+import CheckpointCore
+
 #if canImport(Glibc)
   import Glibc
 #else
   import Darwin
 #endif
-import CHDF5
-import CheckpointCore
 
 /// The program that is started as a worker: this one, or, in a test, the one that was built beside the tests.
 package enum WorkerExecutable {
@@ -26,7 +27,9 @@ package enum WorkerExecutable {
       var buffer = [UInt8](repeating: 0, count: 4096)
       // SAFETY: the pointer is used inside the closure only, for the bytes that the array has.
       let count = unsafe buffer.withUnsafeMutableBytes { raw in
-        unsafe raw.withMemoryRebound(to: CChar.self) { unsafe $0.baseAddress.map { unsafe readlink("/proc/self/exe", $0, 4096) } }
+        unsafe raw.withMemoryRebound(to: CChar.self) {
+          unsafe $0.baseAddress.map { unsafe readlink("/proc/self/exe", $0, 4096) }
+        }
       }
       guard let count, count > 0, count < 4096 else { return "/proc/self/exe" }
       return String(decoding: buffer[..<count], as: UTF8.self)
