@@ -77,6 +77,9 @@ let package = Package(
     // Tests. TestKit is what they share.
     .target(
       name: "TestKit", dependencies: ["CheckpointCore", "ProtoWire"], path: "Tests/TestKit", swiftSettings: house),
+    .executableTarget(
+      name: "mutate", dependencies: ["CheckpointCore", "TestKit"], path: "Tests/Mutations", exclude: ["README.md"],
+      swiftSettings: house),
     tests("CheckpointCoreTests", ["CCore", "CheckpointCore"]),
     tests("GraphRuntimeTests", ["CheckpointCore", "ProtoWire", "GraphRuntime"]),
     tests("ProtoWireTests", ["CheckpointCore", "ProtoWire"]),
