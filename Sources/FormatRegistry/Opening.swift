@@ -128,7 +128,7 @@ enum FileKind {
       (Array("version https://git-lfs".utf8), "is a Git LFS pointer, not the file itself (fetch it with git lfs pull)"),
       (Array("<!DOCTYPE".utf8), "is a web page, not a checkpoint (the download failed)"),
       (Array("<html".utf8), "is a web page, not a checkpoint (the download failed)"),
-      ([0x89] + Array("HDF".utf8), "is an HDF5 file, which this version cannot read"),
+      ([0x89] + Array("HDF".utf8), "begins like an HDF5 file, but its signature is damaged"),
       (
         Array("PK".utf8),
         "is a zip archive without arrays of numpy and weights of Keras, which this version cannot read"
