@@ -103,7 +103,7 @@ struct ConvertCommand: ParsableCommand {
     completion: .file())
   var graph: String?
 
-  @OptionGroup(title: "With --verify graph") var running: GraphOptions
+  @OptionGroup(title: "With --verify graph, and for a vector that nobody described") var running: GraphOptions
 
   @Flag(help: "Say what would be done and write nothing.")
   var dryRun = false
@@ -139,7 +139,12 @@ struct ConvertCommand: ParsableCommand {
 
   private func convert() throws(CheckpointError) {
     let format = try targetFormat()
-    let (store, found) = try reading.open(input, allowLoss: allowLoss)
+    let (store, found) = try reading.open(input, allowLoss: allowLoss, graph: graph, running: running, jobs: jobs)
+    if verify != .graph, !running.expect.isEmpty, !reading.isBareVector(store, found) {
+      throw CheckpointError(
+        .usage, "\(input) says itself what it holds, so that --expect decides nothing",
+        remedy: "compare with --verify graph, or leave it out")
+    }
     if !quiet { Report.opened(store, found, asJSON: json) }
     var plan = try ConversionPlan(store, try request())
     plan.losses = plan.unreadable(of: store) + plan.losses
@@ -250,6 +255,7 @@ struct ConvertCommand: ParsableCommand {
     let graph = try GraphLoader.load(path)
     let request = try running.request(graph, fetches: running.fetch, fillsPlaceholders: true)
     var verification = Verification()
+    verification.expectations = try running.expectations()
     verification.threads = jobs ?? Machine.cores
     for step in plan.steps where step.source.name != step.target { verification.names[step.source.name] = step.target }
     // Values that were changed on purpose are shown with their distance.

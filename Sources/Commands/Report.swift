@@ -16,6 +16,7 @@ enum Report {
   }
 
   static func warn(_ store: VariableStore) {
+    for note in store.source.notes { Console.say("note: \(note)") }
     for warning in store.source.warnings { Console.say("warning: \(warning)") }
     for loss in store.source.unreadable { Console.say("warning: '\(loss.variable)' cannot be read: it \(loss.reason)") }
   }
@@ -98,7 +99,7 @@ enum Report {
           }
         }
       }
-      json.array("notes") { json in for note in plan.notes { json.value(nil, note) } }
+      json.array("notes") { json in for note in source.source.notes + plan.notes { json.value(nil, note) } }
       json.array("warnings") { json in for warning in source.source.warnings { json.value(nil, warning) } }
     }
     Console.print(json.finished())
