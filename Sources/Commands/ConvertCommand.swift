@@ -62,6 +62,12 @@ struct ConvertCommand: ParsableCommand {
 
   @Option(
     help: ArgumentHelp(
+      "Moving averages: keep them beside their variables, only the averages, each under its variable's name, or drop them.",
+      valueName: "which"))
+  var ema = MovingAverages.keep
+
+  @Option(
+    help: ArgumentHelp(
       "Order of the variables: variables, trainable, name, or a file with names (default: the graph's, else name).",
       valueName: "order"))
   var order: String?
@@ -193,6 +199,7 @@ struct ConvertCommand: ParsableCommand {
     request.map = try map.map { (path) throws(CheckpointError) in try NameMap(contentsOf: path) }
     request.unmapped = unmapped
     request.cast = cast
+    request.averages = ema
     switch order {
     case nil: request.ordering = .automatic
     case "variables"?: request.ordering = .variables
@@ -257,9 +264,9 @@ struct ConvertCommand: ParsableCommand {
     var verification = Verification()
     verification.expectations = try running.expectations()
     verification.threads = jobs ?? Machine.cores
-    for step in plan.steps where step.source.name != step.target { verification.names[step.source.name] = step.target }
+    for step in plan.steps where step.name != step.target { verification.names[step.name] = step.target }
     // Values that were changed on purpose are shown with their distance.
-    if plan.steps.contains(where: { $0.cast != nil }) {
+    if plan.steps.contains(where: { $0.cast != nil || $0.source.name != $0.name }) {
       verification.tolerance = Tolerance(absolute: .infinity, relative: 0)
     }
     var report = Verification.Report()

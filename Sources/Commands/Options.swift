@@ -202,6 +202,7 @@ extension DType: ExpressibleByArgument {
 }
 
 extension ConversionRequest.Unmapped: ExpressibleByArgument {}
+extension MovingAverages: ExpressibleByArgument {}
 
 enum Machine {
   /// Cores that are there for this process.

@@ -26,7 +26,9 @@ enum Report {
     if plan.isRenaming, store.graph != nil {
       Console.say("warning: names change, so the graph beside the source no longer fits and is not copied")
     }
-    if !plan.leftOut.isEmpty { Console.say("left out: \(Console.plural(plan.leftOut.count, "variable"))") }
+    if !plan.leftOut.isEmpty { 
+      Console.say("left out: \(Console.plural(plan.leftOut.count, "variable")), \(Console.size(plan.leftOutBytes))")
+    }
     for loss in plan.losses { Console.say("lost: '\(loss.variable)': \(loss.reason)") }
   }
 
@@ -91,6 +93,18 @@ enum Report {
       }
       json.value("verified", verified)
       json.array("left_out") { json in for name in plan.leftOut { json.value(nil, name) } }
+      json.value("left_out_bytes", plan.leftOutBytes)
+      let averages = plan.steps.filter { $0.source.name != $0.name }
+      if !averages.isEmpty {
+        json.array("averages") { json in
+          for step in averages {
+            json.object(inline: true) { json in
+              json.value("name", step.name)
+              json.value("average", step.source.name)
+            }
+          }
+        }
+      }
       json.array("losses") { json in
         for loss in plan.losses {
           json.object(inline: true) { json in

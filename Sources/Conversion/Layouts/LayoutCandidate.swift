@@ -91,6 +91,9 @@ struct LayoutCandidates {
       members.sorted { NaturalKey($0.entry.name) < NaturalKey($1.entry.name) }, "\(name), by name with numbers by value",
       graph)
     append(
+      members.sorted { LayerKey($0.entry) < LayerKey($1.entry) },
+      "\(name), by layer with numbers by value, matrices before vectors", graph)
+    append(
       members.filter(\.isTrainable) + members.filter { !$0.isTrainable }, "\(name), \(order), what trains first", graph)
   }
 

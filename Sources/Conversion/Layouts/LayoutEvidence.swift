@@ -17,6 +17,9 @@ public struct LayoutEvidence: Sendable {
   /// How unlikely it is that numbers at other places would be as those are that cannot be otherwise: two to the minus so many.
   public private(set) var bits = 0.0
 
+  /// Whether averages would not follow their variables, or slots would: possible, but hardly so.
+  private(set) var isImplausible = false
+
   public var isContradicted: Bool { !contradictions.isEmpty }
 
   public var summary: String {
@@ -30,6 +33,7 @@ public struct LayoutEvidence: Sendable {
     try weighSigns(candidate, vector)
     try weighWholeNumbers(candidate, vector)
     try weighAverages(candidate, vector)
+    try weighSlots(candidate, vector)
     try weighSizes(candidate, vector)
   }
 
@@ -76,12 +80,14 @@ public struct LayoutEvidence: Sendable {
     }
   }
 
-  /// A moving average goes where its variable goes.
-  private mutating func weighAverages(_ candidate: LayoutCandidate, _ vector: VectorNumbers) throws(CheckpointError) {
+  /// How variables of a role correlate with those that they belong to: over how many numbers, on average, and at least.
+  private static func correlation(
+    of role: Role, _ candidate: LayoutCandidate, _ vector: VectorNumbers
+  ) throws(CheckpointError) -> (total: Int, mean: Double, least: Double)? {
     var places: [Name: Int] = [:]
     for (i, member) in candidate.members.enumerated() { places[member.entry.name] = i }
     var (least, total, weighted) = (1.0, 0, 0.0)
-    for (i, member) in candidate.members.enumerated() where member.role == .ema {
+    for (i, member) in candidate.members.enumerated() where member.role == role {
       guard let owner = member.owner, let place = places[owner] else { continue }
       let (shadow, raw) = (candidate.range(of: i), candidate.range(of: place))
       guard shadow.count == raw.count, shadow.count >= 16 else { continue }
@@ -90,8 +96,21 @@ public struct LayoutEvidence: Sendable {
       total += shadow.count
       weighted += r * Double(shadow.count)
     }
-    guard total > 0 else { return }
-    let mean = weighted / Double(total)
+    return total > 0 ? (total, weighted / Double(total), least) : nil
+  }
+
+  /// What an optimizer keeps for a variable is made of gradients, not of the variable.
+  private mutating func weighSlots(_ candidate: LayoutCandidate, _ vector: VectorNumbers) throws(CheckpointError) {
+    guard let (total, mean, _) = try LayoutEvidence.correlation(of: .slot, candidate, vector), total >= 64, mean > 0.9
+    else { return }
+    isImplausible = true
+    doubts.append("the slots would be copies of their variables (correlation \(short(mean)))")
+  }
+
+  /// A moving average goes where its variable goes.
+  private mutating func weighAverages(_ candidate: LayoutCandidate, _ vector: VectorNumbers) throws(CheckpointError) {
+    guard let (total, mean, least) = try LayoutEvidence.correlation(of: .ema, candidate, vector) else { return }
+    isImplausible = total >= 64 && mean < 0.5
     if total >= 256, mean < 0.1 {
       contradictions.append("the moving averages would have nothing to do with their variables (correlation \(short(mean)))")
     } else if mean < 0.5 {

@@ -92,7 +92,8 @@ public struct LayoutInference {
   private func byAnswer(
     _ answer: (Layout) throws(CheckpointError) -> [UInt8]?
   ) throws(CheckpointError) -> Outcome {
-    let possible = candidates.filter { !$0.evidence.isContradicted }.map(\.candidate)
+    let evidence = candidates.filter { !$0.evidence.isContradicted }
+    let possible = evidence.map(\.candidate)
     var found: [(candidate: LayoutCandidate, answer: [UInt8])] = []
     var runs = 0
     var known: Set<[Name]> = []
@@ -103,6 +104,16 @@ public struct LayoutInference {
     }
     for candidate in possible {
       if let bytes = try run(candidate) { found.append((candidate, bytes)) }
+    }
+    // An answer does not depend on slots and averages; what they are shows in the numbers.
+    var among = ""
+    if found.count > 1 {
+      let odd = Set(evidence.filter(\.evidence.isImplausible).map { $0.candidate.members.map(\.entry.name) })
+      let plausible = found.filter { !odd.contains($0.candidate.members.map(\.entry.name)) }
+      if plausible.count == 1 {
+        among = ", and of \(found.count) that do it is the only one whose averages follow their variables and whose slots do not"
+        found = plausible
+      }
     }
     // Exchanged layers are run as well: one of them may be right, and an answer that cannot tell them apart proves nothing.
     // One that does not even look at them (every bit is the same) says nothing about them: they follow the proven order.
@@ -132,7 +143,9 @@ public struct LayoutInference {
     }
     return .taken(
       first.candidate,
-      reason: "it alone of \(plural(runs, "layout")) that were run reproduces the recorded answer\(follows ? ", which does not depend on all of its variables" : "")")
+      reason: among.isEmpty
+        ? "it alone of \(plural(runs, "layout")) that were run reproduces the recorded answer\(follows ? ", which does not depend on all of its variables" : "")"
+        : "it reproduces the recorded answer\(among)")
   }
 
   // MARK: Another checkpoint
