@@ -130,6 +130,8 @@ private enum Counts {
     let all = LayoutExperiment.Vector.all.count
     let (done, seen) = unsafe (counts.values.reduce(0, +), counts)
     guard done == 2 * all else { return }
-    print("layout experiment, \(all) vectors: \(seen.sorted { $0.key < $1.key }.map { "\($0.key): \($0.value)" }.joined(separator: "; "))")
+    print(
+      "layout experiment, \(all) vectors: \(seen.sorted { $0.key < $1.key }.map { "\($0.key): \($0.value)" }.joined(separator: "; "))"
+    )
   }
 }

@@ -27,7 +27,8 @@ struct ReadingOptions: ParsableArguments {
 
   @Option(
     help: ArgumentHelp(
-      "With --layout GRAPH: the collection whose variables the vector holds (default: variables).", valueName: "name"))
+      "With --layout GRAPH: the collection whose variables the vector holds (with --scope alone: variables).",
+      valueName: "name"))
   var collection: String?
 
   @Option(
@@ -84,7 +85,7 @@ struct ReadingOptions: ParsableArguments {
     guard from == nil || from == "npy", let found = try? Opening.find(path, as: from), found.format.name == "npy"
     else { return nil }
     let beside = found.stem + ".meta"
-    guard let meta = graph?.hasSuffix(".meta") == true ? graph : Candidate.isFile(beside) ? beside : nil,
+    guard let meta = graph?.hasSuffix(".meta") == true ? graph : from == nil && Candidate.isFile(beside) ? beside : nil,
       let source = try Opening.layoutSource(meta),
       let array = try Opening.open(found.path, as: "npy").store.variables.first, array.tensor.shape.rank == 1,
       // An array with the name of a variable is that variable.
@@ -121,7 +122,8 @@ struct ReadingOptions: ParsableArguments {
     var answer: RecordedAnswer?
     if let running, !running.expect.isEmpty {
       guard let path = graph ?? source.graph?.path else {
-        throw CheckpointError(.usage, "there is no graph that could compute what --expect says", remedy: "name it with --graph")
+        throw CheckpointError(
+          .usage, "there is no graph that could compute what --expect says", remedy: "name it with --graph")
       }
       answer = try running.answer(try GraphLoader.load(path), jobs: jobs)
     }
@@ -137,11 +139,13 @@ struct ReadingOptions: ParsableArguments {
     switch outcome {
     case .taken(let candidate, let reason):
       var store = try open(candidate.layout)
-      store.source.notes.append("the vector is laid out as \(candidate.summary), because \(reason)")
+      store.source.notes.append("the vector is laid out as \(candidate.layout.origin), because \(reason)")
       return store
     case .open(let reason, let remedy):
       for line in inference.listing { Console.say(line) }
-      throw CheckpointError(.unsupported, "which variables the vector holds is not known: \(reason)", remedy: remedy)
+      let plain = layout == nil && graph == nil ? "; --from npy takes it as one array" : ""
+      throw CheckpointError(
+        .unsupported, "which variables the vector holds is not known: \(reason)", remedy: remedy + plain)
         .at(file: found.path)
     }
   }
@@ -186,7 +190,9 @@ struct Compression: ExpressibleByArgument {
     case "none": level = nil
     case "gzip": level = Compression.usual
     default:
-      guard argument.hasPrefix("gzip:"), let level = Int(argument.dropFirst(5)), (1...9).contains(level) else { return nil }
+      guard argument.hasPrefix("gzip:"), let level = Int(argument.dropFirst(5)), (1...9).contains(level) else {
+        return nil
+      }
       self.level = level
     }
   }

@@ -26,7 +26,7 @@ enum Report {
     if plan.isRenaming, store.graph != nil {
       Console.say("warning: names change, so the graph beside the source no longer fits and is not copied")
     }
-    if !plan.leftOut.isEmpty { 
+    if !plan.leftOut.isEmpty {
       Console.say("left out: \(Console.plural(plan.leftOut.count, "variable")), \(Console.size(plan.leftOutBytes))")
     }
     for loss in plan.losses { Console.say("lost: '\(loss.variable)': \(loss.reason)") }

@@ -74,7 +74,8 @@ public struct ConversionPlan: Sendable {
       }
       steps.append(
         Step(
-          source: averaged.shadows[variable.name] ?? variable, name: variable.name, target: target, cast: cast, loss: loss))
+          source: averaged.shadows[variable.name] ?? variable, name: variable.name, target: target, cast: cast,
+          loss: loss))
     }
     self.steps = steps
     leftOutBytes = leftOut.reduce(0) { $0 + (store[$1]?.tensor.byteCount ?? 0) }

@@ -68,7 +68,9 @@ public enum MovingAverages: String, CaseIterable, Sendable {
     }
     let others = applied.variables.count { $0.role == .weight && applied.shadows[$0.name] == nil }
     if others > 0 {
-      applied.notes.append("\(others) \(others == 1 ? "weight has" : "weights have") no moving average and keep\(others == 1 ? "s" : "") the values")
+      applied.notes.append(
+        "\(others) \(others == 1 ? "weight has" : "weights have") no moving average and keep\(others == 1 ? "s" : "") the values"
+      )
     }
     return applied
   }

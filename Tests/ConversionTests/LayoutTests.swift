@@ -9,7 +9,8 @@ import Testing
     _ name: Name, _ dimensions: [Int], _ role: Role = .weight, dtype: DType = .float32, owner: Name? = nil
   ) throws -> LayoutSource.Member {
     LayoutSource.Member(
-      entry: .init(name: name, dtype: dtype, shape: try Shape(dimensions)), tensorName: Name(bytes: name.bytes + [0x3a, 0x30]),
+      entry: .init(name: name, dtype: dtype, shape: try Shape(dimensions)),
+      tensorName: Name(bytes: name.bytes + [0x3a, 0x30]),
       role: role, isTrainable: role == .weight, isNonnegative: Role.isNonnegative(name), owner: owner)
   }
 
@@ -58,7 +59,8 @@ import Testing
 
   @Test func slotsAveragesAndCountersCanBeMissing() throws {
     let members = [
-      try member("w", [4]), try member("step", [], .counter, dtype: .int64), try member("w/Adam", [4], .slot, owner: "w"),
+      try member("w", [4]), try member("step", [], .counter, dtype: .int64),
+      try member("w/Adam", [4], .slot, owner: "w"),
       try member("w/ema", [4], .ema, owner: "w"),
     ]
     let total = { (count: Int) in self.names(.init(elements: count, sources: [self.source(members)])).count }
@@ -178,6 +180,7 @@ import Testing
 
   @Test func naturalOrderCountsNumbersByValue() {
     let sorted: [Name] = ["a", "a1", "a2", "a02b", "a10", "a10/x", "b"]
-    #expect(sorted.shuffled().sorted { NaturalKey($0) < NaturalKey($1) } == ["a", "a1", "a2", "a02b", "a10", "a10/x", "b"])
+    #expect(
+      sorted.shuffled().sorted { NaturalKey($0) < NaturalKey($1) } == ["a", "a1", "a2", "a02b", "a10", "a10/x", "b"])
   }
 }

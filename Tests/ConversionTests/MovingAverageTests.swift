@@ -98,9 +98,11 @@ import Testing
   }
 
   @Test func squaresAreKnownByName() {
-    for name in ["w/Adam_1", "w/RMSProp", "bn/moving_variance", "bn/moving_variance_1", "bn/moving_variance/ExponentialMovingAverage",
-      "w/.OPTIMIZER_SLOT/o/v/.ATTRIBUTES/VARIABLE_VALUE", "bn/moving_variance:0"] as [Name]
-    { #expect(Role.isNonnegative(name), "\(name)") }
+    for name in [
+      "w/Adam_1", "w/RMSProp", "bn/moving_variance", "bn/moving_variance_1",
+      "bn/moving_variance/ExponentialMovingAverage",
+      "w/.OPTIMIZER_SLOT/o/v/.ATTRIBUTES/VARIABLE_VALUE", "bn/moving_variance:0",
+    ] as [Name] { #expect(Role.isNonnegative(name), "\(name)") }
     for name in ["w/Adam", "w/RMSProp_1", "w/Momentum", "bn/moving_mean", "variance/kernel"] as [Name] {
       #expect(!Role.isNonnegative(name), "\(name)")
     }

@@ -20,7 +20,8 @@ enum GraphFacts {
     var averages: [Name: Name] = [:]
     for (shadow, variable) in found.averageOf { averages[names.name(of: shadow)] = names.name(of: variable) }
     return VariableStore.GraphFacts(
-      path: path, variables: try names.members(of: "variables"), trainable: try names.members(of: "trainable_variables"),
+      path: path, variables: try names.members(of: "variables"),
+      trainable: try names.members(of: "trainable_variables"),
       roles: roles, averages: averages)
   }
 
@@ -48,7 +49,8 @@ enum GraphFacts {
       let isTrainable = trainable.contains(node.name)
       let role =
         isTrainable
-        ? .weight : roles.roles[node.name] ?? Role.inferred(name: own, dtype: dtype, shape: shape, isVariable: isVariable)
+        ? .weight
+        : roles.roles[node.name] ?? Role.inferred(name: own, dtype: dtype, shape: shape, isVariable: isVariable)
       return LayoutSource.Member(
         entry: .init(name: names.name(of: node.name), dtype: dtype, shape: shape),
         tensorName: Name(definition.variableName), role: role, isTrainable: isTrainable,

@@ -134,7 +134,8 @@ public struct WriteOptions: Sendable {
   public var progress: Progress?
 
   public init(
-    shards: Int? = nil, largestShard: Int? = nil, compression: Int? = nil, template: String? = nil, digests: Bool = false, stateFile: Bool = false,
+    shards: Int? = nil, largestShard: Int? = nil, compression: Int? = nil, template: String? = nil,
+    digests: Bool = false, stateFile: Bool = false,
     orderName: String = "name",
     madeBy: String = "ckpt-convert", jobs: Int = 1, progress: Progress? = nil
   ) {

@@ -18,7 +18,7 @@ enum Interchange {
   /// The layouts that come of exchanging layers with equal sizes, and matrices with equal shapes inside a layer.
   static func permutations(of candidate: LayoutCandidate) -> [LayoutCandidate] {
     var groups: [[Unit]] = []
-    for unit in units(of: candidate) {
+    for unit in units(of: candidate) where unit.isLayer {
       if let known = groups.firstIndex(where: { $0[0].signature == unit.signature }) {
         groups[known].append(unit)
       } else {
@@ -67,6 +67,8 @@ enum Interchange {
     let name: Name
     var positions: [Int] = []
     var signature: [[Int]] = []
+    /// Whether it holds more than single numbers, such as counts.
+    var isLayer = false
   }
 
   private static func units(of candidate: LayoutCandidate) -> [Unit] {
@@ -74,13 +76,15 @@ enum Interchange {
     var known: [Name: Int] = [:]
     for (i, member) in candidate.members.enumerated() {
       let key = Interchange.key(member.owner ?? member.entry.name)
+      let isLayer = member.role == .weight && member.entry.shape.elementCount > 1
       let shape = [Role.allCases.firstIndex(of: member.role) ?? 0] + member.entry.shape.dimensions
       if let at = known[key] {
         units[at].positions.append(i)
         units[at].signature.append(shape)
+        units[at].isLayer = units[at].isLayer || isLayer
       } else {
         known[key] = units.count
-        units.append(Unit(name: key, positions: [i], signature: [shape]))
+        units.append(Unit(name: key, positions: [i], signature: [shape], isLayer: isLayer))
       }
     }
     return units

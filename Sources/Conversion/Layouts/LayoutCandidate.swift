@@ -26,7 +26,8 @@ public struct LayoutCandidate: Sendable {
 
   /// In words: the first that leads to it, and how many others do.
   public var summary: String {
-    names.count == 1 ? names[0] : "\(names[0]) (also \(names[1])\(names.count > 2 ? ", and \(names.count - 2) more" : ""))"
+    names.count == 1
+      ? names[0] : "\(names[0]) (also \(names[1])\(names.count > 2 ? ", and \(names.count - 2) more" : ""))"
   }
 
   func range(of index: Int) -> Range<Int> {
@@ -49,9 +50,9 @@ struct LayoutCandidates {
     for source in sources {
       for group in source.groups { add(group, elements, source.graph) }
     }
-    // The plainest words first.
+    // The plainest words first: a whole collection where one is enough.
     for i in all.indices {
-      let plainest = all[i].names.indices.min { all[i].names[$0].utf8.count < all[i].names[$1].utf8.count } ?? 0
+      let plainest = all[i].names.firstIndex { !$0.contains(" without ") && !$0.contains(", scope '") } ?? 0
       all[i].names.swapAt(0, plainest)
     }
   }
@@ -88,7 +89,8 @@ struct LayoutCandidates {
     append(members.sorted { $0.entry.name < $1.entry.name }, "\(name), by name", graph)
     append(members.sorted { $0.tensorName < $1.tensorName }, "\(name), by name of the tensor", graph)
     append(
-      members.sorted { NaturalKey($0.entry.name) < NaturalKey($1.entry.name) }, "\(name), by name with numbers by value",
+      members.sorted { NaturalKey($0.entry.name) < NaturalKey($1.entry.name) },
+      "\(name), by name with numbers by value",
       graph)
     append(
       members.sorted { LayerKey($0.entry) < LayerKey($1.entry) },

@@ -24,7 +24,8 @@ public struct LayoutEvidence: Sendable {
 
   public var summary: String {
     let against = contradictions + doubts
-    let all = (held.isEmpty ? [] : ["for it: " + held.joined(separator: ", ")])
+    let all =
+      (held.isEmpty ? [] : ["for it: " + held.joined(separator: ", ")])
       + (against.isEmpty ? [] : ["against it: " + against.joined(separator: ", ")])
     return all.isEmpty ? "nothing speaks for or against it" : all.joined(separator: "; ")
   }
@@ -112,7 +113,8 @@ public struct LayoutEvidence: Sendable {
     guard let (total, mean, least) = try LayoutEvidence.correlation(of: .ema, candidate, vector) else { return }
     isImplausible = total >= 64 && mean < 0.5
     if total >= 256, mean < 0.1 {
-      contradictions.append("the moving averages would have nothing to do with their variables (correlation \(short(mean)))")
+      contradictions.append(
+        "the moving averages would have nothing to do with their variables (correlation \(short(mean)))")
     } else if mean < 0.5 {
       doubts.append("the moving averages would hardly follow their variables (correlation \(short(mean)))")
     } else {
@@ -150,7 +152,9 @@ public struct LayoutEvidence: Sendable {
     }
     if let largest = bias.max() { held.append("biases of \(short(bias.min() ?? 0)) to \(short(largest)) on average") }
     if let largest = scale.max() { held.append("scales of \(short(scale.min() ?? 0)) to \(short(largest)) on average") }
-    if !odd.isEmpty { doubts.append("unusual magnitudes in \(odd.count) variables, such as \(LayoutEvidence.list(odd))") }
+    if !odd.isEmpty {
+      doubts.append("unusual magnitudes in \(odd.count) variables, such as \(LayoutEvidence.list(odd))")
+    }
   }
 }
 

@@ -52,7 +52,9 @@ public struct LayoutInference {
 
   /// Every candidate with what speaks for it, a line each.
   public var listing: [String] {
-    let shown = candidates.prefix(20).enumerated().map { "layout \($0 + 1): \($1.candidate.summary): \($1.evidence.summary)" }
+    let shown = candidates.prefix(20).enumerated().map {
+      "layout \($0 + 1): \($1.candidate.summary): \($1.evidence.summary)"
+    }
     return candidates.count > shown.count ? shown + ["and \(candidates.count - shown.count) more layouts"] : shown
   }
 
@@ -78,7 +80,9 @@ public struct LayoutInference {
       let others = candidates.count - 1
       return .taken(
         first.candidate,
-        reason: "\(first.evidence.held.joined(separator: ", "))\(others == 0 ? "" : "; the numbers contradict the \(plural(others, "other layout")) that would fit by size")")
+        reason:
+          "\(first.evidence.held.joined(separator: ", "))\(others == 0 ? "" : "; the numbers contradict the \(plural(others, "other layout")) that would fit by size")"
+      )
     }
     let reason =
       possible.count > 1
@@ -98,7 +102,9 @@ public struct LayoutInference {
     var runs = 0
     var known: Set<[Name]> = []
     func run(_ candidate: LayoutCandidate) throws(CheckpointError) -> [UInt8]? {
-      guard runs < LayoutInference.runLimit, known.insert(candidate.members.map(\.entry.name)).inserted else { return nil }
+      guard runs < LayoutInference.runLimit, known.insert(candidate.members.map(\.entry.name)).inserted else {
+        return nil
+      }
       runs += 1
       return try answer(candidate.layout)
     }
@@ -111,7 +117,8 @@ public struct LayoutInference {
       let odd = Set(evidence.filter(\.evidence.isImplausible).map { $0.candidate.members.map(\.entry.name) })
       let plausible = found.filter { !odd.contains($0.candidate.members.map(\.entry.name)) }
       if plausible.count == 1 {
-        among = ", and of \(found.count) that do it is the only one whose averages follow their variables and whose slots do not"
+        among =
+          ", and of \(found.count) that do it is the only one whose averages follow their variables and whose slots do not"
         found = plausible
       }
     }
@@ -127,7 +134,8 @@ public struct LayoutInference {
     guard let first = found.first else {
       return .open(
         reason: "none of the \(plural(runs, "layout")) that were run reproduces the recorded answer",
-        remedy: "the vector has an order that nobody would write, or graph, feed and answer are not those of this network")
+        remedy:
+          "the vector has an order that nobody would write, or graph, feed and answer are not those of this network")
     }
     guard found.count == 1 else {
       return .open(
@@ -174,12 +182,16 @@ public struct LayoutInference {
       if isByValue {
         return .taken(
           candidate,
-          reason: "its numbers correlate one by one with those of the other checkpoint, \(short(least)) standard deviations more than in any other layout")
+          reason:
+            "its numbers correlate one by one with those of the other checkpoint, \(short(least)) standard deviations more than in any other layout"
+        )
       }
       if isByDistribution {
         return .taken(
           candidate,
-          reason: "its variables are distributed as those of the other checkpoint, \(short(least)) standard deviations nearer than in any other layout")
+          reason:
+            "its variables are distributed as those of the other checkpoint, \(short(least)) standard deviations nearer than in any other layout"
+        )
       }
     }
     return nil
