@@ -1,11 +1,12 @@
 import CheckpointCore
-import Conversion
 import FormatRegistry
 import Foundation
 import GraphRuntime
 import TestKit
 import Testing
 import Verifier
+
+@testable import Conversion
 
 /// The experiment of `Conformance/LayoutInference`: which layout is found for vectors that nobody described.
 @Suite struct LayoutExperiment {
@@ -80,39 +81,114 @@ import Verifier
   @Test(arguments: Vector.all) func anAnswerFindsTheLayout(vector: Vector) throws {
     let verdict = try withAnswer(vector)
     #expect(verdict == .right)
-    Counts.add(verdict, withAnswer: true)
+    Counts.add(verdict, "with an answer")
   }
 
   /// Without one, the right layout or none.
   @Test(arguments: Vector.all) func withoutAnAnswerNoWrongLayoutIsTaken(vector: Vector) throws {
     let verdict = verdict(try inference(vector).outcome(answer: nil), vector)
     #expect(verdict != .wrong)
-    Counts.add(verdict, withAnswer: false)
+    Counts.add(verdict, "with the graph alone")
+  }
+
+  /// The variables of a vector as it really lies.
+  private func parts(_ vector: Vector) throws -> [Part] {
+    let bare = try #require(try Opening.open(vector.vector, as: "npy").store.variables.first)
+    let source = try #require(try Opening.layoutSource(vector.graph))
+    let members = Dictionary(
+      source.groups.flatMap(\.members).map { ($0.entry.name, $0) }, uniquingKeysWith: { a, _ in a })
+    let numbers = try VectorNumbers(bare.tensor)
+    var position = 0
+    return try vector.truth.map { name in
+      let member = try #require(members[name])
+      let end = position + member.entry.shape.elementCount
+      defer { position = end }
+      var values: [Double] = []
+      for start in stride(from: position, to: end, by: VectorNumbers.sampleSize) {
+        values += try numbers.sample(start..<min(end, start + VectorNumbers.sampleSize))
+      }
+      return Part(member: member, values: values)
+    }
+  }
+
+  private struct Part {
+    let member: LayoutSource.Member
+    var values: [Double]
+
+    /// The layer, with slots and averages.
+    var layer: [UInt8] {
+      let name = (member.owner ?? member.entry.name).bytes
+      return Array(name[..<(name.lastIndex(of: UInt8(ascii: "/")) ?? name.endIndex)])
+    }
+  }
+
+  private func verdict(
+    _ parts: [Part], _ vector: Vector, sibling: VariableStore?
+  ) throws -> (verdict: Verdict, reason: String) {
+    let values = parts.flatMap(\.values)
+    var bytes: [UInt8] = []
+    for value in values { bytes.appendLittleEndian(value.bitPattern, count: 8) }
+    let tensor = try Tensor(.float64, [values.count], bytes)
+    let source = try #require(try Opening.layoutSource(vector.graph))
+    let inference = try LayoutInference(tensor, path: vector.vector, sources: [source], sibling: sibling)
+    guard case .taken(let candidate, let reason) = try inference.outcome(answer: nil) else { return (.refused, "") }
+    return (candidate.members.map(\.entry.name) == parts.map(\.member.entry.name) ? .right : .wrong, reason)
+  }
+
+  /// The vector's variables in orders that the graph may or may not lead to: shuffled, and shuffled layer by layer.
+  private func orders(_ parts: [Part], seed: Int) -> [[Part]] {
+    var random = RandomSource(seed: UInt64(seed))
+    var layers: [[Part]] = []
+    for part in parts {
+      if let known = layers.firstIndex(where: { $0[0].layer == part.layer }) {
+        layers[known].append(part)
+      } else {
+        layers.append([part])
+      }
+    }
+    return (0..<2).map { i in
+      i.isMultiple(of: 2) ? parts.shuffled(using: &random) : layers.shuffled(using: &random).flatMap { $0 }
+    }
   }
 
   /// Nor where the vector's own layout is none that the graph would lead to: layers that changed places.
   @Test(arguments: Vector.all) func noWrongLayoutIsTakenForAForeignOrder(vector: Vector) throws {
-    let bare = try #require(try Opening.open(vector.vector, as: "npy").store.variables.first)
-    let source = try #require(try Opening.layoutSource(vector.graph))
-    var random = RandomSource(seed: UInt64(vector.truth.count))
-    let shapes = Dictionary(
-      source.groups.flatMap(\.members).map { ($0.entry.name, $0.entry.shape) }, uniquingKeysWith: { a, _ in a })
-    let bytes = try bare.tensor.bytes()
-    let width = bytes.count / max(1, bare.tensor.shape.elementCount)
-    for _ in 0..<3 {
-      var parts: [(name: Name, bytes: ArraySlice<UInt8>)] = []
-      var position = 0
-      for name in vector.truth {
-        let size = try #require(shapes[name]).elementCount * width
-        parts.append((name, bytes[position..<position + size]))
-        position += size
+    for order in orders(try parts(vector), seed: vector.truth.count) {
+      let (verdict, reason) = try verdict(order, vector, sibling: nil)
+      #expect(verdict != .wrong, "\(reason)")
+    }
+  }
+
+  /// Another state of the same training finds most layouts; neither it nor another training leads to a wrong one.
+  @Test(arguments: Vector.all) func anotherCheckpointLeadsToNoWrongLayout(vector: Vector) throws {
+    let all = try parts(vector)
+    var random = RandomSource(seed: UInt64(all.count))
+    func sibling(_ change: (Part, inout RandomSource) -> [Double]) throws -> VariableStore {
+      var store = VariableStore(source: .init(format: "memory", path: "memory"))
+      for part in all {
+        var bytes: [UInt8] = []
+        for value in change(part, &random) { bytes.appendLittleEndian(value.bitPattern, count: 8) }
+        let tensor = try Tensor(
+          dtype: .float64, shape: part.member.entry.shape, storage: MemoryStorage(bytes))
+        try store.append(Variable(name: part.member.entry.name, tensor: tensor, role: part.member.role))
       }
-      parts.shuffle(using: &random)
-      let shuffled = try Tensor(
-        dtype: bare.tensor.dtype, shape: bare.tensor.shape, storage: MemoryStorage(parts.flatMap(\.bytes)))
-      let inference = try LayoutInference(shuffled, path: vector.vector, sources: [source], sibling: nil)
-      guard case .taken(let candidate, let reason) = try inference.outcome(answer: nil) else { continue }
-      #expect(candidate.members.map(\.entry.name) == parts.map(\.name), "\(reason)")
+      return store
+    }
+    let same = try sibling { part, random in
+      let scale = 0.5 * part.values.deviation
+      return part.values.map { $0 + scale * Double.random(in: -1...1, using: &random) }
+    }
+    let stranger = try sibling { part, random in
+      let scale = Double.random(in: 0.5...2, using: &random)
+      return part.values.shuffled(using: &random).map { $0 * scale }
+    }
+    for (i, order) in ([all] + orders(all, seed: 7)).enumerated() {
+      let near = try verdict(order, vector, sibling: same)
+      #expect(near.verdict != .wrong, "the same training: \(near.reason)")
+      if i == 0 { Counts.add(near.verdict, "with the same training") }
+      let far = try verdict(order, vector, sibling: stranger)
+      #expect(far.verdict != .wrong, "another training: \(far.reason)")
+      if i == 0 { Counts.add(far.verdict, "with another training") }
     }
   }
 }
@@ -122,14 +198,13 @@ private enum Counts {
   private static let lock = NSLock()
   nonisolated(unsafe) private static var counts: [String: Int] = [:]
 
-  static func add(_ verdict: LayoutExperiment.Verdict, withAnswer: Bool) {
+  static func add(_ verdict: LayoutExperiment.Verdict, _ given: String) {
     lock.lock()
     defer { lock.unlock() }
-    let key = withAnswer ? "with an answer" : "without an answer"
-    unsafe counts["\(key), \(verdict.rawValue)", default: 0] += 1
+    unsafe counts["\(given), \(verdict.rawValue)", default: 0] += 1
     let all = LayoutExperiment.Vector.all.count
     let (done, seen) = unsafe (counts.values.reduce(0, +), counts)
-    guard done == 2 * all else { return }
+    guard done == 4 * all else { return }
     print(
       "layout experiment, \(all) vectors: \(seen.sorted { $0.key < $1.key }.map { "\($0.key): \($0.value)" }.joined(separator: "; "))"
     )

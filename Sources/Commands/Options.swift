@@ -145,8 +145,9 @@ struct ReadingOptions: ParsableArguments {
       for line in inference.listing { Console.say(line) }
       let plain = layout == nil && graph == nil ? "; --from npy takes it as one array" : ""
       throw CheckpointError(
-        .unsupported, "which variables the vector holds is not known: \(reason)", remedy: remedy + plain)
-        .at(file: found.path)
+        .unsupported, "which variables the vector holds is not known: \(reason)", remedy: remedy + plain
+      )
+      .at(file: found.path)
     }
   }
 

@@ -54,7 +54,7 @@ import Testing
     // 'policy/' takes one of them, 'policy' both.
     let single = LayoutCandidates(elements: 3, sources: [source(members)])
     #expect(names(single) == [["policy/w"], ["policy_old/w"], ["value/w"]])
-    #expect(single.all.first?.names.first == "the collection 'variables', scope 'policy/', by name")
+    #expect(single.all.first?.names.first == "the collection 'variables', scope 'policy/', in the order of creation")
   }
 
   @Test func slotsAveragesAndCountersCanBeMissing() throws {

@@ -166,8 +166,9 @@ public struct LayoutInference {
       let rivals = possible.filter { $0.members.map(\.entry.name) != candidate.members.map(\.entry.name) }
       let control = LayoutCandidate(candidate.members.reversed(), name: "reversed", graph: nil)
       var least = Double.infinity
-      var isByValue = true
-      var isByDistribution = permutations.isEmpty && !Interchange.isPossible(in: candidate)
+      let agreement = try sibling.agreement(candidate)
+      var isByValue = agreement.byValue
+      var isByDistribution = agreement.byDistribution && permutations.isEmpty && !Interchange.isPossible(in: candidate)
       for rival in rivals + permutations + [control] {
         guard let apart = try sibling.separation(candidate, from: rival) else {
           (isByValue, isByDistribution) = (false, false)

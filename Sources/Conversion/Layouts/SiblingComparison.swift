@@ -65,6 +65,38 @@ struct SiblingComparison {
       distribution: (other.reduce(0, +) - mine.reduce(0, +)) / noise.squareRoot(), mine: mine.mean, other: other.mean)
   }
 
+  /// Whether a layout brings every variable, and not only most of the numbers, to where the sibling has it: an order that no
+  /// candidate has may agree with one in part. A vector alone between variables that correlate (a bias that training has
+  /// changed altogether) has nowhere else to be; several small ones must correlate together, as scales among biases would not.
+  func agreement(_ candidate: LayoutCandidate) throws(CheckpointError) -> (byValue: Bool, byDistribution: Bool) {
+    var agreement = (byValue: true, byDistribution: true)
+    /// Positions of neighbours that do not correlate each by itself.
+    var open: [Int] = []
+    func close() throws(CheckpointError) {
+      defer { open = [] }
+      guard let first = open.first, open.count > 1 || candidate.members[first].entry.shape.rank > 1 else { return }
+      var (mine, theirs): ([Double], [Double]) = ([], [])
+      for i in open {
+        guard candidate.range(of: i).count < SiblingComparison.large else { return agreement.byValue = false }
+        mine += try vector.sample(candidate.range(of: i))
+        theirs += cache.samples[candidate.members[i].entry.name] ?? []
+      }
+      if mine.count >= 8, mine != theirs, mine.correlation(theirs) < 0.7 { agreement.byValue = false }
+    }
+    for (i, member) in candidate.members.enumerated() {
+      let range = candidate.range(of: i)
+      guard let near = try nearness(range, member) else { return (false, false) }
+      let isLarge = range.count >= SiblingComparison.large
+      if isLarge, near.distance > 0.5 { agreement.byDistribution = false }
+      if isLarge, near.z >= 4 { try close() } else { open.append(i) }
+    }
+    try close()
+    return agreement
+  }
+
+  /// Elements from which on a variable must correlate by itself.
+  private static let large = 32
+
   private func nearness(
     _ range: Range<Int>, _ member: LayoutSource.Member
   ) throws(CheckpointError) -> (z: Double, distance: Double)? {
