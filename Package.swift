@@ -96,6 +96,8 @@ let package = Package(
     tests("FormatRegistryTests", ["CheckpointCore", "FormatRegistry"]),
     tests("VerifierTests", ["CheckpointCore", "Verifier"]),
     tests("TranscriptTests", ["CheckpointCore"]),
-    tests("ConformanceTests", path: "Conformance/Runner", ["CheckpointCore", "FormatRegistry", "Verifier"]),
+    tests(
+      "ConformanceTests", path: "Conformance/Runner",
+      ["CheckpointCore", "Conversion", "FormatRegistry", "GraphRuntime", "Verifier"]),
   ]
 )

@@ -8,6 +8,7 @@ public struct ConversionRequest {
   public var unmapped = Unmapped.refuse
   public var cast: DType?
   public var ordering = Ordering.automatic
+  public var averages = MovingAverages.keep
 
   public init() {}
 
@@ -19,7 +20,10 @@ public struct ConversionRequest {
 /// not be in it. Made before a byte is written.
 public struct ConversionPlan: Sendable {
   public struct Step: Sendable {
+    /// Whose values are taken.
     public let source: Variable
+    /// What the variable is called in the source; another than the source's own where a moving average takes its place.
+    public let name: Name
     public let target: Name
     /// Nil where the dtype stays.
     public let cast: DType?
@@ -31,8 +35,9 @@ public struct ConversionPlan: Sendable {
   let selection: Selection
   /// What the order is called.
   public let orderName: String
-  /// Variables that were not asked for.
+  /// Variables that were not asked for, and what they take.
   public let leftOut: [Name]
+  public let leftOutBytes: Int
   /// What will be lost, and whether the person must agree to it first.
   public var losses: [Loss]
   public var notes: [String]
@@ -43,12 +48,13 @@ public struct ConversionPlan: Sendable {
     try request.selection.requireMatches(in: store)
     let (ordered, orderName) = try request.ordering.apply(to: store)
     self.orderName = orderName
-    let selected = ordered.filter(request.selection.includes)
-    var leftOut = ordered.filter { !request.selection.includes($0) }.map(\.name)
+    let averaged = try request.averages.apply(to: ordered, of: store)
+    let selected = averaged.variables.filter(request.selection.includes)
+    var leftOut = averaged.leftOut + averaged.variables.filter { !request.selection.includes($0) }.map(\.name)
     let named = try ConversionPlan.rename(selected, request, leftOut: &leftOut)
     var steps: [Step] = []
     var losses: [Loss] = []
-    var notes: [String] = []
+    var notes = averaged.notes
     for (variable, target) in named {
       let (cast, loss) = try locating(file: variable.tensor.file, variable: variable.name) {
         () throws(CheckpointError) in
@@ -66,14 +72,18 @@ public struct ConversionPlan: Sendable {
       if let wanted = request.cast, cast == nil, variable.tensor.dtype != wanted {
         notes.append("'\(variable.name)' stays \(variable.tensor.dtype.rawValue), which cannot be cast")
       }
-      steps.append(Step(source: variable, target: target, cast: cast, loss: loss))
+      steps.append(
+        Step(
+          source: averaged.shadows[variable.name] ?? variable, name: variable.name, target: target, cast: cast,
+          loss: loss))
     }
     self.steps = steps
+    leftOutBytes = leftOut.reduce(0) { $0 + (store[$1]?.tensor.byteCount ?? 0) }
     selection = request.selection
     self.leftOut = leftOut
     self.losses = losses
     self.notes = notes
-    isRenaming = steps.contains { $0.source.name != $0.target }
+    isRenaming = steps.contains { $0.name != $0.target }
   }
 
   private static func rename(
@@ -148,7 +158,9 @@ public struct ConversionPlan: Sendable {
         try step.cast.map { (dtype) throws(CheckpointError) in try step.source.tensor.cast(to: dtype) }
         ?? step.source.tensor
       variables.append(
-        Variable(name: step.target, tensor: tensor, role: step.source.role, attributes: step.source.attributes))
+        Variable(
+          name: step.target, tensor: tensor, role: source[step.name]?.role ?? step.source.role,
+          attributes: step.source.attributes))
     }
     var store = try source.replacing(variables)
     // A graph that knows the variables under other names would be out of step with them.
@@ -182,6 +194,7 @@ extension ConversionPlan {
         }
       }
       json.array("left_out") { json in for name in leftOut { json.value(nil, name) } }
+      json.value("left_out_bytes", leftOutBytes)
       json.array("losses") { json in
         for loss in losses {
           json.object(inline: true) { json in

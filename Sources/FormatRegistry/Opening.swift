@@ -77,6 +77,26 @@ public enum Opening {
       origin: "the checkpoint \(path)\(order.isEmpty ? ", in the order of its names" : "")", graph: store.graph)
   }
 
+  /// What a graph or another checkpoint says about the variables that a vector may hold.
+  /// - Returns: nil for a manifest, which leaves nothing to find out.
+  public static func layoutSource(_ path: String) throws(CheckpointError) -> LayoutSource? {
+    for row in AllFormats.rows {
+      if Candidate.isFile(path), let source = try row.reader?.layoutSource(path) { return source }
+    }
+    if path.hasSuffix(".json") { return nil }
+    let found = try find(path)
+    guard let reader = found.format.reader else { return nil }
+    do throws(CheckpointError) {
+      return LayoutSource(try reader.open(found.path, options: ReadOptions()), origin: "the checkpoint \(path)")
+    } catch {
+      // Names and shapes are known although the data are not there.
+      var source = LayoutSource(
+        try reader.open(found.path, options: ReadOptions(listingOnly: true)), origin: "the checkpoint \(path)")
+      source.sibling = nil
+      return source
+    }
+  }
+
   private static func row(named name: String) throws(CheckpointError) -> CheckpointFormat {
     if let row = AllFormats.named(name) { return row }
     let known = AllFormats.rows.map(\.name).joined(separator: ", ")

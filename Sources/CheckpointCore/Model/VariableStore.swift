@@ -38,6 +38,8 @@ public struct VariableStore: Sendable {
     public var files: [InputFile]
     /// What the person should know though nothing is wrong enough to stop.
     public var warnings: [String]
+    /// What was decided in reading, for the person to check.
+    public var notes: [String] = []
     /// What the source has and no store can hold, with the reason: a conversion stops unless it is left out.
     public var unreadable: [Loss] = []
 
@@ -61,11 +63,19 @@ public struct VariableStore: Sendable {
     /// Members of the collections `variables` and `trainable_variables`, in the order of their creation.
     public var variables: [Name]
     public var trainable: [Name]
+    /// What its nodes say of variables that do not train.
+    public var roles: [Name: Role]
+    /// The variable whose moving average a variable is.
+    public var averages: [Name: Name]
 
-    public init(path: String?, variables: [Name], trainable: [Name]) {
+    public init(
+      path: String?, variables: [Name], trainable: [Name], roles: [Name: Role] = [:], averages: [Name: Name] = [:]
+    ) {
       self.path = path
       self.variables = variables
       self.trainable = trainable
+      self.roles = roles
+      self.averages = averages
     }
   }
 
@@ -124,10 +134,12 @@ public struct VariableStore: Sendable {
     let trainable = Set(graph?.trainable ?? [])
     for i in variables.indices {
       let v = variables[i]
+      let (dtype, shape) = (v.tensor.dtype, v.tensor.shape)
       variables[i].role =
-        trainable.contains(v.name)
-        ? .weight
-        : Role.inferred(name: v.name, dtype: v.tensor.dtype, shape: v.tensor.shape, isVariable: contains)
+        Role.ofKerasOptimizer(v.name, shape)
+        ?? (trainable.contains(v.name) ? .weight : nil)
+        ?? graph?.roles[v.name]
+          ?? Role.inferred(name: v.name, dtype: dtype, shape: shape, isVariable: contains)
     }
   }
 
@@ -136,6 +148,13 @@ public struct VariableStore: Sendable {
     for name in names {
       if let i = positions[name], variables[i].role != .counter { variables[i].role = role }
     }
+  }
+
+  /// The variable that a slot or moving average belongs to, as its graph, or else its name, says.
+  public func owner(of variable: Variable) -> Name? {
+    guard variable.role == .slot || variable.role == .ema else { return nil }
+    if let owner = graph?.averages[variable.name], contains(owner) { return owner }
+    return Role.derived(variable.name, isVariable: contains)?.owner
   }
 
   /// The same store with other variables.
