@@ -97,6 +97,20 @@ import Testing
     }
   }
 
+  @Test(
+    arguments: [
+      ("optimizer/iter/.ATTRIBUTES/VARIABLE_VALUE", .counter),
+      ("optimizer/learning_rate/.ATTRIBUTES/VARIABLE_VALUE", .counter),
+      ("optimizer/beta_1/.ATTRIBUTES/VARIABLE_VALUE", .counter),
+      ("optimizer/_iterations/.ATTRIBUTES/VARIABLE_VALUE", .counter),
+      ("save_counter/.ATTRIBUTES/VARIABLE_VALUE", .counter), ("net/scale/.ATTRIBUTES/VARIABLE_VALUE", .weight),
+      ("optimizer/_variables/3/.ATTRIBUTES/VARIABLE_VALUE", .slot), ("learning_rate", .weight),
+      ("global_step", .counter),
+    ] as [(Name, Role)]) func loneNumbersOfTrainingAreNoWeights(name: Name, role: Role)
+  {
+    #expect(Role.inferred(name: name, dtype: .float32, shape: .scalar, isVariable: { _ in false }) == role)
+  }
+
   @Test func squaresAreKnownByName() {
     for name in [
       "w/Adam_1", "w/RMSProp", "bn/moving_variance", "bn/moving_variance_1",

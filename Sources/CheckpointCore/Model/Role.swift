@@ -23,6 +23,11 @@ extension Role {
   static let counterNames: Set<String> = [
     "global_step", "step", "iter", "iterations", "save_counter", "beta1_power", "beta2_power", "epoch",
   ]
+  /// Other lone numbers of a training loop, which object checkpoints hold.
+  private static let trainingNames: Set<String> = [
+    "learning_rate", "_learning_rate", "_current_learning_rate", "_iterations", "decay", "beta_1", "beta_2", "momentum",
+    "rho", "epsilon", "loss_scale", "current_loss_scale", "good_steps",
+  ]
   /// Slots that are sums or averages of squares. TensorFlow 1 makes Adam's `m` before its `v`, RMSProp's `rms` first.
   private static let squares: Set<String> = [
     "Adam_1", "RMSProp", "Adagrad", "Adadelta", "Adadelta_1", "Ftrl", "AdaMax_1", "Nadam_1", "AdamW_1", "adam_v",
@@ -52,8 +57,13 @@ extension Role {
     guard dtype != .string, dtype != .variant else { return .other }
     if let (role, _) = derived(name, isVariable: isVariable) { return role }
     let path = KeyPath(name)
-    let last = path.last.withoutNumber
-    return shape.rank == 0 && counterNames.contains(String(decoding: last, as: UTF8.self)) ? .counter : .weight
+    let last = String(decoding: path.last.withoutNumber, as: UTF8.self)
+    let isNumber = shape.rank == 0
+    if isNumber, counterNames.contains(last) { return .counter }
+    guard path.isObjectKey else { return .weight }
+    if isNumber, trainingNames.contains(String(decoding: path.last, as: UTF8.self)) { return .counter }
+    // Newer Keras optimizers number what they keep: `optimizer/_variables/3`.
+    return path.path.dropLast(path.last.count).elements(endWith: "/_variables/") ? .slot : .weight
   }
 
   /// What the name of a slot or moving average says: which of the two it is, and the variable that it belongs to, nil where an
@@ -113,6 +123,8 @@ extension Role {
       attribute = bytes[end...]
     }
 
+    var isObjectKey: Bool { attribute.count > 2 }
+
     var last: ArraySlice<UInt8> {
       path.lastIndex(of: UInt8(ascii: "/")).map { path[($0 + 1)...] } ?? path
     }
@@ -129,6 +141,10 @@ extension ArraySlice where Element == UInt8 {
       start -= 1
     }
     return nil
+  }
+
+  fileprivate func elements(endWith text: StaticString) -> Bool {
+    suffix(text.utf8CodeUnitCount).elementsEqual(text.description.utf8)
   }
 
   /// Without a final `_1`, `_2`, …, which TensorFlow adds to make a second name unique.
