@@ -25,7 +25,7 @@ import Testing
   /// A process that another test started while the script was written keeps it busy until it comes to its own program.
   private func start(_ path: String, tries: Int) throws -> HDF5Worker {
     let result = Result { () throws(CheckpointError) in
-      try HDF5Worker(.reading(file, base: 0), executable: path, silence: 1)
+      try HDF5Worker(.reading(file, base: 0, end: file.size), executable: path, silence: 1)
     }
     if tries > 0, case .failure(let error) = result, error.message.contains("Text file busy") {
       usleep(1000)
@@ -97,7 +97,7 @@ import Testing
   }
 
   @Test func aMissingExecutableIsAnError() {
-    let error = failure { _ = try HDF5Worker(.reading(file, base: 0), executable: folder("none")) }
+    let error = failure { _ = try HDF5Worker(.reading(file, base: 0, end: file.size), executable: folder("none")) }
     #expect(error?.code == .io)
   }
 

@@ -5,7 +5,7 @@ import Testing
 @testable import HDF5
 
 private func layer(
-  _ name: Name, _ kind: VariableStore.Layer.Kind = .model, _ members: KeyValuePairs<Name, Name>
+  _ name: Name, kind: VariableStore.Layer.Kind = .model, _ members: KeyValuePairs<Name, Name>
 ) -> VariableStore.Layer {
   .init(name: name, kind: kind, members: members.map(\.key), labels: members.map(\.value))
 }
@@ -158,7 +158,7 @@ private func reload(_ store: VariableStore, _ format: CheckpointFormat = HDF5For
     store.layers = [
       layer("first", ["conv/kernel": "conv/kernel:0", "conv/bias": "conv/bias:0"]),
       layer("one", ["d_1/kernel": "d_1/kernel:0"]),
-      layer("two", ["d_2/kernel": "d_2/kernel:0"]), layer("optimizer_weights", .optimizer, ["opt/m": "opt/m:0"]),
+      layer("two", ["d_2/kernel": "d_2/kernel:0"]), layer("optimizer_weights", kind: .optimizer, ["opt/m": "opt/m:0"]),
     ]
     return store
   }
