@@ -65,7 +65,7 @@ let package = Package(
       name: "GraphRuntime", dependencies: ["CheckpointCore", "ProtoWire", "CKernels"], exclude: ["README.md"],
       swiftSettings: house),
 
-    room("Conversion", ["CheckpointCore"]),
+    room("Conversion", ["CheckpointCore", "ProtoWire"]),
     room("Verifier", ["CheckpointCore", "ProtoWire", "GraphRuntime"]),
     room(
       "Commands",
@@ -85,7 +85,7 @@ let package = Package(
     tests("NumPyTests", ["CheckpointCore", "NumPy", "ZipArchive"]),
     tests("SafetensorsTests", ["CheckpointCore", "Safetensors"]),
     tests("KerasTests", ["CheckpointCore", "HDF5"]),
-    tests("ConversionTests", ["CheckpointCore", "Conversion"]),
+    tests("ConversionTests", ["CheckpointCore", "Conversion", "ProtoWire"]),
     tests("FormatRegistryTests", ["CheckpointCore", "FormatRegistry"]),
     tests("VerifierTests", ["CheckpointCore", "Verifier"]),
     tests("TranscriptTests", ["CheckpointCore"]),

@@ -29,12 +29,14 @@ enum Report {
     for loss in plan.losses { Console.say("lost: '\(loss.variable)': \(loss.reason)") }
   }
 
-  static func refusal(_ losses: [Loss], format: String) -> CheckpointError {
+  static func refusal(_ losses: [Loss], format: String, fillsTemplate: Bool = false) -> CheckpointError {
     CheckpointError(
       .unsupported,
       "\(Console.plural(losses.count, "variable")) would not be whole in the \(format) output: \(losses.prefix(3).map { "'\($0.variable)' (\($0.reason))" }.joined(separator: ", "))\(losses.count > 3 ? ", …" : "")",
       remedy:
-        "leave out with --except what the format cannot hold, or accept the loss with --allow-loss; nothing was written"
+        fillsTemplate
+        ? "say with --map what belongs where, leave out with --except what has no place, or accept with --allow-loss that it is dropped and that the template keeps the rest; nothing was written"
+        : "leave out with --except what the format cannot hold, or accept the loss with --allow-loss; nothing was written"
     )
   }
 
