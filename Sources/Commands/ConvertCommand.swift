@@ -164,9 +164,9 @@ struct ConvertCommand: ParsableCommand {
     plan.losses += unheld
     if let path = self.plan { try write(plan.json(), to: path) }
     if dryRun {
-      Report.plan(plan, store, to: format.name, asJSON: json)
+      Report.plan(plan, store, result, to: format.name, asJSON: json)
     } else if !quiet {
-      Report.notes(of: plan, store)
+      Report.notes(of: plan, store, result)
     }
     guard plan.losses.isEmpty || allowLoss else {
       throw Report.refusal(plan.losses, format: format.name, fillsTemplate: names == .tf2)

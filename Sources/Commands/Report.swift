@@ -20,9 +20,10 @@ enum Report {
     for loss in store.source.unreadable { Console.say("warning: '\(loss.variable)' cannot be read: it \(loss.reason)") }
   }
 
-  static func notes(of plan: ConversionPlan, _ store: VariableStore) {
+  /// - Parameter result: what is written of the store.
+  static func notes(of plan: ConversionPlan, _ store: VariableStore, _ result: VariableStore) {
     for note in plan.notes { Console.say("note: \(note)") }
-    if plan.isRenaming, store.graph?.path != nil {
+    if plan.isRenaming, store.graph?.path != nil, result.graph?.path == nil {
       Console.say("warning: names change, so the graph beside the source no longer fits and is not copied")
     }
     if !plan.leftOut.isEmpty { Console.say("left out: \(Console.plural(plan.leftOut.count, "variable"))") }
@@ -40,7 +41,9 @@ enum Report {
     )
   }
 
-  static func plan(_ plan: ConversionPlan, _ store: VariableStore, to format: String, asJSON: Bool) {
+  static func plan(
+    _ plan: ConversionPlan, _ store: VariableStore, _ result: VariableStore, to format: String, asJSON: Bool
+  ) {
     if asJSON {
       Console.print(plan.json())
       return
@@ -52,7 +55,7 @@ enum Report {
       table.append([step.source.name.description, dtype, step.source.tensor.shape.description, target])
     }
     Console.print(table.text(columns: Console.columns))
-    notes(of: plan, store)
+    notes(of: plan, store, result)
     Console.print(
       "\(Console.plural(plan.steps.count, "variable")) would be written as \(format), in the order '\(plan.orderName)'; nothing was."
     )

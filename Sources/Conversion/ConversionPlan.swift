@@ -252,8 +252,11 @@ public struct ConversionPlan: Sendable {
     }
     guard template == nil else { return try filled(with: variables, from: source) }
     var store = try source.replacing(variables)
-    // A graph that knows the variables under other names would be out of step with them.
-    if isRenaming { store.graph = nil }
+    if isRenaming {
+      var names: [Name: Name] = [:]
+      for step in steps where step.source.name != step.target { names[step.source.name] = step.target }
+      store.graph = store.graph?.renaming(names)
+    }
     if isRenaming { store.layers = [] }
     return store
   }

@@ -61,11 +61,25 @@ public struct VariableStore: Sendable {
     /// Members of the collections `variables` and `trainable_variables`, in the order of their creation.
     public var variables: [Name]
     public var trainable: [Name]
+    /// Names that variables have now, by those that the graph's file has for them, where they differ.
+    public private(set) var renamed: [Name: Name] = [:]
 
     public init(path: String?, variables: [Name], trainable: [Name]) {
       self.path = path
       self.variables = variables
       self.trainable = trainable
+    }
+
+    /// The same facts under other names.
+    /// - Parameter names: new names by those of now; a name that is not in it stays.
+    public func renaming(_ names: [Name: Name]) -> GraphFacts {
+      var copy = self
+      copy.variables = variables.map { names[$0] ?? $0 }
+      copy.trainable = trainable.map { names[$0] ?? $0 }
+      let originals = Set(renamed.values)
+      copy.renamed = renamed.mapValues { names[$0] ?? $0 }
+      for (old, new) in names where old != new && !originals.contains(old) { copy.renamed[old] = new }
+      return copy
     }
   }
 
