@@ -53,7 +53,7 @@ let package = Package(
       swiftSettings: house),
 
     family(
-      "TensorFlow", formats: ["Bundle", "Frozen", "Graph", "SavedModel", "State", "V1"],
+      "TensorFlow", formats: ["Bundle", "Frozen", "Graph", "Objects", "SavedModel", "State", "V1"],
       ["CheckpointCore", "ProtoWire", "CSnappy"]),
     family("NumPy", formats: ["Flat", "Npy", "Npz", "Pickle"], ["CheckpointCore", "ZipArchive"]),
     family("HDF5", formats: ["Tree", "KerasH5", "KerasV3"], ["CheckpointCore", "HDF5Library", "ZipArchive"]),

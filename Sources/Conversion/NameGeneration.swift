@@ -2,7 +2,7 @@ public import CheckpointCore
 import ProtoWire
 
 /// Whose names variables shall have: TensorFlow 1's, by which `tf.train.Saver` finds them, or the keys of a TensorFlow 2
-/// object checkpoint. Rules: README.md, "Names of the two TensorFlows".
+/// object checkpoint. Rules: Formats/TensorFlow/Objects/FORMAT.md.
 public enum NameGeneration: Sendable {
   case tf1
   /// - Parameter template: a checkpoint with the object graph to fill.

@@ -170,6 +170,27 @@ def tf115(work):
         good = same(want, got) and keys == again and all(k.startswith("old/model/") for k in keys)
         failed += not good
         print("%s %s: %s" % ("ok" if good else "FAIL", name, ", ".join(keys)))
+    # An object checkpoint of the same TensorFlow, restored by a saver that knows names only.
+    def program(values):
+        w = tf.get_variable("layer/w", initializer=tf.constant(values, tf.float32), use_resource=True)
+        optimizer = tf.train.AdamOptimizer(0.1)
+        return w, optimizer, optimizer.minimize(tf.reduce_sum(tf.square(w)))
+
+    with tf.Graph().as_default(), tf.Session() as session:
+        w, optimizer, step = program([1, 2, 3])
+        checkpoint = tf.train.Checkpoint(w=w, optimizer=optimizer)
+        session.run(tf.global_variables_initializer())
+        session.run(step)
+        want = session.run([w, optimizer.get_slot(w, "m"), optimizer.get_slot(w, "v")])
+        prefix = checkpoint.save(os.path.join(work, "object"), session=session)
+    convert(prefix, "--to", "tf-bundle", "--names", "tf1", "-o", os.path.join(work, "object-names"))
+    with tf.Graph().as_default(), tf.Session() as session:
+        w, optimizer, step = program([0, 0, 0])
+        tf.train.Saver().restore(session, os.path.join(work, "object-names"))
+        got = session.run([w, optimizer.get_slot(w, "m"), optimizer.get_slot(w, "v")])
+    good = all(same(a, b) for a, b in zip(want, got))
+    failed += not good
+    print("%s object checkpoint restored by names" % ("ok" if good else "FAIL"))
     return failed
 
 

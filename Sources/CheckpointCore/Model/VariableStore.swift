@@ -79,6 +79,7 @@ public struct VariableStore: Sendable {
       let originals = Set(renamed.values)
       copy.renamed = renamed.mapValues { names[$0] ?? $0 }
       for (old, new) in names where old != new && !originals.contains(old) { copy.renamed[old] = new }
+      copy.renamed = copy.renamed.filter { $0.key != $0.value }
       return copy
     }
   }
