@@ -4,9 +4,12 @@ extension MetaGraph {
   /// The graph with other keys in its savers, so that they restore and save a checkpoint whose variables were renamed. Ops keep
   /// their names: what joins graph and checkpoint are the strings that the savers' nodes are fed.
   /// - Parameter names: new names by the keys that savers have for them.
-  /// - Throws: `unsupported` where graph and checkpoint would be out of step: no saver knows a name, two keys would become one, or
-  ///   keys are no constant of the saver alone.
+  /// - Throws: `unsupported` where graph and checkpoint would be out of step: the graph names no saver as its own (programs make one by
+  ///   the names of its ops then), no saver knows a name, two keys would become one, or keys are no constant of savers alone.
   public func renamingSaverKeys(_ names: [Name: Name]) throws(CheckpointError) -> EditedMessage {
+    guard let saver, !saver.restoreOperation.isEmpty else {
+      throw CheckpointError(.unsupported, "it has no saver of its own")
+    }
     let constants = try keyConstants()
     var before: Set<Name> = []
     for elements in constants.values { before.formUnion(elements) }

@@ -63,6 +63,7 @@ import Testing
     graph.saver("save", ["w": "w", "key/b": "b"])
     graph.saver("save_1", ["w": "w"])
     graph.collection("variables", ["w", "b"])
+    graph.ownSaver = "save"
     change(&graph)
     return graph.metaGraph
   }
@@ -122,6 +123,7 @@ import Testing
     #expect(failure { _ = try renamed(shared, ["w": "v"]) }?.code == .unsupported)
     let computed = graph { $0.node("again", "RestoreV2", ["save/Const", "w/read", "save/RestoreV2/shape_and_slices"]) }
     #expect(failure { _ = try renamed(computed, ["w": "v"]) }?.code == .unsupported)
-    #expect(failure { _ = try renamed(GraphBuilder().metaGraph, ["w": "v"]) }?.code == .unsupported)
+    #expect(failure { _ = try renamed(GraphBuilder().metaGraph, ["w": "v"]) }?.message == "it has no saver of its own")
+    #expect(failure { _ = try renamed(graph { $0.ownSaver = nil }, ["w": "v"]) }?.code == .unsupported)
   }
 }

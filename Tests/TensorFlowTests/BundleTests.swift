@@ -343,6 +343,7 @@ struct BundleBytes {
     var graph = GraphBuilder()
     graph.variable("v0", [3])
     graph.saver("save", ["v0": "v0"])
+    graph.ownSaver = "save"
     graph.collection("variables", ["v0"])
     try folder.write(graph.metaGraph, to: "a.meta")
     try TensorFlowFormats.bundle.save(store([3]), to: folder("a"))
@@ -372,6 +373,6 @@ struct BundleBytes {
     let prepared = try BundleWriter().prepare(read, options: WriteOptions())
     #expect(prepared.store.graph == nil)
     #expect(
-      prepared.notes == ["the graph cannot be given the new names: \(folder("a.meta")): none of its savers knows 'v0'"])
+      prepared.notes == ["the graph cannot be given the new names: \(folder("a.meta")): it has no saver of its own"])
   }
 }
