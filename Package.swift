@@ -55,7 +55,7 @@ let package = Package(
       swiftSettings: house),
 
     family(
-      "TensorFlow", formats: ["Bundle", "Frozen", "Graph", "SavedModel", "State", "V1"],
+      "TensorFlow", formats: ["Bundle", "Frozen", "Graph", "Objects", "SavedModel", "State", "V1"],
       ["CheckpointCore", "ProtoWire", "CSnappy"]),
     family("NumPy", formats: ["Flat", "Npy", "Npz", "Pickle"], ["CheckpointCore", "ZipArchive"]),
     family("HDF5", formats: ["Tree", "KerasH5", "KerasV3"], ["CheckpointCore", "HDF5Library", "ZipArchive"]),
@@ -67,7 +67,7 @@ let package = Package(
       name: "GraphRuntime", dependencies: ["CheckpointCore", "ProtoWire", "CKernels"], exclude: ["README.md"],
       swiftSettings: house),
 
-    room("Conversion", ["CheckpointCore"]),
+    room("Conversion", ["CheckpointCore", "ProtoWire"]),
     room("Verifier", ["CheckpointCore", "ProtoWire", "GraphRuntime"]),
     room(
       "Commands",
@@ -92,7 +92,7 @@ let package = Package(
     tests("HDF5Tests", ["CheckpointCore", "FormatRegistry", "HDF5", "HDF5Library", "ckpt-convert"]),
     tests("SafetensorsTests", ["CheckpointCore", "Safetensors"]),
     tests("KerasTests", ["CheckpointCore", "HDF5"]),
-    tests("ConversionTests", ["CheckpointCore", "Conversion"]),
+    tests("ConversionTests", ["CheckpointCore", "Conversion", "ProtoWire"]),
     tests("FormatRegistryTests", ["CheckpointCore", "FormatRegistry"]),
     tests("VerifierTests", ["CheckpointCore", "Verifier"]),
     tests("TranscriptTests", ["CheckpointCore"]),

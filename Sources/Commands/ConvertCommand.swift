@@ -18,6 +18,8 @@ struct ConvertCommand: ParsableCommand {
 
   enum Check: String, ExpressibleByArgument, CaseIterable { case none, bytes, graph }
 
+  enum Generation: String, ExpressibleByArgument, CaseIterable { case tf1, tf2 }
+
   @Argument(help: "A checkpoint: prefix, any of its files, folder, or file.", completion: .file())
   var input: String
 
@@ -54,8 +56,14 @@ struct ConvertCommand: ParsableCommand {
     completion: .file())
   var map: String?
 
-  @Option(help: "What happens to variables that --map does not name: refuse, keep or drop.")
-  var unmapped = ConversionRequest.Unmapped.refuse
+  @Option(help: "What happens to variables that --map does not name: refuse, keep or drop (default: refuse).")
+  var unmapped: ConversionRequest.Unmapped?
+
+  @Option(
+    help:
+      "Names of the other TensorFlow: tf1 gives an object checkpoint the names that tf.train.Saver knows; tf2 fills the object checkpoint or SavedModel that --template names."
+  )
+  var names: Generation?
 
   @Option(help: ArgumentHelp("Convert all plain numbers to one dtype; what that loses is listed.", valueName: "dtype"))
   var cast: DType?
@@ -87,7 +95,8 @@ struct ConvertCommand: ParsableCommand {
 
   @Option(
     help: ArgumentHelp(
-      "keras: a file of the target format whose names, order and attributes the output keeps.", valueName: "file"),
+      "keras: a file of the target format whose names, order and attributes the output keeps. --names tf2: the object checkpoint or SavedModel to fill.",
+      valueName: "file"),
     completion: .file())
   var template: String?
 
@@ -166,11 +175,13 @@ struct ConvertCommand: ParsableCommand {
     plan.losses += unheld
     if let path = self.plan { try write(plan.json(), to: path) }
     if dryRun {
-      Report.plan(plan, store, to: format.name, asJSON: json)
+      Report.plan(plan, store, result, to: format.name, asJSON: json)
     } else if !quiet {
-      Report.notes(of: plan, store)
+      Report.notes(of: plan, store, result)
     }
-    guard plan.losses.isEmpty || allowLoss else { throw Report.refusal(plan.losses, format: format.name) }
+    guard plan.losses.isEmpty || allowLoss else {
+      throw Report.refusal(plan.losses, format: format.name, fillsTemplate: names == .tf2)
+    }
     guard !dryRun else { return }
     if !unheld.isEmpty {
       let dropped = Set(unheld.map(\.variable))
@@ -199,6 +210,7 @@ struct ConvertCommand: ParsableCommand {
     request.rules = try rename.map { (rule) throws(CheckpointError) in try RenameRule(rule) }
     request.map = try map.map { (path) throws(CheckpointError) in try NameMap(contentsOf: path) }
     request.unmapped = unmapped
+    request.names = try generation()
     request.cast = cast
     request.averages = ema
     switch order {
@@ -209,6 +221,20 @@ struct ConvertCommand: ParsableCommand {
     case let path?: request.ordering = .list(try names(in: path), origin: splitPath(path).last)
     }
     return request
+  }
+
+  private func generation() throws(CheckpointError) -> NameGeneration? {
+    switch names {
+    case nil: return nil
+    case .tf1?: return .tf1
+    case .tf2?:
+      guard let template else {
+        throw CheckpointError(
+          .usage, "names say nothing of the objects of a program",
+          remedy: "save the new program's variables once with tf.train.Checkpoint and give that with --template")
+      }
+      return .tf2(template: try Opening.open(template).store)
+    }
   }
 
   /// Names from a list, one a line, or in the order of a graph, manifest or checkpoint.
@@ -222,7 +248,8 @@ struct ConvertCommand: ParsableCommand {
 
   private func writeOptions(_ plan: ConversionPlan, _ progress: Progress?) -> WriteOptions {
     WriteOptions(
-      shards: shards, largestShard: maxShardSize?.bytes, compression: compress.level, template: template,
+      shards: shards, largestShard: maxShardSize?.bytes, compression: compress.level,
+      template: names == .tf2 ? nil : template,
       digests: digests, stateFile: stateFile, orderName: plan.orderName, madeBy: CkptConvert.madeBy,
       jobs: jobs ?? Machine.cores, progress: progress)
   }
@@ -237,7 +264,7 @@ struct ConvertCommand: ParsableCommand {
     let steps = verify != .none ? 2 : 1
     let line = quiet ? nil : ProgressLine("converting", total: result.byteCount * steps, progress)
     defer { line?.finish() }
-    var staged = try StagedOutput(prefix: prefix, replacing: force, protecting: source.source.files)
+    var staged = try StagedOutput(prefix: prefix, replacing: force, protecting: result.source.files)
     try writer.write(result, to: &staged, options: writeOptions(plan, line?.progress))
     if verify != .none, let reader = format.reader {
       let opened = try Opening.find(staged.stagedPrefix, as: format.name)
@@ -248,7 +275,7 @@ struct ConvertCommand: ParsableCommand {
       line?.finish()
       if verify == .graph { try verifyGraph(source, comparable, plan) }
     }
-    try source.source.requireUnchanged()
+    try result.source.requireUnchanged()
     return try staged.commit()
   }
 

@@ -21,9 +21,10 @@ enum Report {
     for loss in store.source.unreadable { Console.say("warning: '\(loss.variable)' cannot be read: it \(loss.reason)") }
   }
 
-  static func notes(of plan: ConversionPlan, _ store: VariableStore) {
+  /// - Parameter result: what is written of the store.
+  static func notes(of plan: ConversionPlan, _ store: VariableStore, _ result: VariableStore) {
     for note in plan.notes { Console.say("note: \(note)") }
-    if plan.isRenaming, store.graph?.path != nil {
+    if plan.isRenaming, store.graph?.path != nil, result.graph?.path == nil {
       Console.say("warning: names change, so the graph beside the source no longer fits and is not copied")
     }
     if !plan.leftOut.isEmpty {
@@ -32,16 +33,20 @@ enum Report {
     for loss in plan.losses { Console.say("lost: '\(loss.variable)': \(loss.reason)") }
   }
 
-  static func refusal(_ losses: [Loss], format: String) -> CheckpointError {
+  static func refusal(_ losses: [Loss], format: String, fillsTemplate: Bool = false) -> CheckpointError {
     CheckpointError(
       .unsupported,
       "\(Console.plural(losses.count, "variable")) would not be whole in the \(format) output: \(losses.prefix(3).map { "'\($0.variable)' (\($0.reason))" }.joined(separator: ", "))\(losses.count > 3 ? ", …" : "")",
       remedy:
-        "leave out with --except what the format cannot hold, or accept the loss with --allow-loss; nothing was written"
+        fillsTemplate
+        ? "say with --map what belongs where, leave out with --except what has no place, or accept with --allow-loss that it is dropped and that the template keeps the rest; nothing was written"
+        : "leave out with --except what the format cannot hold, or accept the loss with --allow-loss; nothing was written"
     )
   }
 
-  static func plan(_ plan: ConversionPlan, _ store: VariableStore, to format: String, asJSON: Bool) {
+  static func plan(
+    _ plan: ConversionPlan, _ store: VariableStore, _ result: VariableStore, to format: String, asJSON: Bool
+  ) {
     if asJSON {
       Console.print(plan.json())
       return
@@ -53,7 +58,7 @@ enum Report {
       table.append([step.source.name.description, dtype, step.source.tensor.shape.description, target])
     }
     Console.print(table.text(columns: Console.columns))
-    notes(of: plan, store)
+    notes(of: plan, store, result)
     Console.print(
       "\(Console.plural(plan.steps.count, "variable")) would be written as \(format), in the order '\(plan.orderName)'; nothing was."
     )

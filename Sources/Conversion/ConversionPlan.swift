@@ -1,11 +1,15 @@
 public import CheckpointCore
+import ProtoWire
 
 /// What the person asked to be done with the variables on their way.
 public struct ConversionRequest {
   public var selection = Selection()
   public var rules: [RenameRule] = []
   public var map: NameMap?
-  public var unmapped = Unmapped.refuse
+  /// Nil where the person did not say: refused, unless `names` finds a name.
+  public var unmapped: Unmapped?
+  /// Whose names the variables shall have.
+  public var names: NameGeneration?
   public var cast: DType?
   public var ordering = Ordering.automatic
   public var averages = MovingAverages.keep
@@ -42,6 +46,8 @@ public struct ConversionPlan: Sendable {
   public var losses: [Loss]
   public var notes: [String]
   public let isRenaming: Bool
+  /// The object checkpoint that is filled.
+  private let template: ObjectTemplate?
 
   /// - Throws: `usage` for collisions and unmapped names, all listed; `notFound` for patterns that match nothing.
   public init(_ store: VariableStore, _ request: ConversionRequest) throws(CheckpointError) {
@@ -51,10 +57,11 @@ public struct ConversionPlan: Sendable {
     let averaged = try request.averages.apply(to: ordered, of: store)
     let selected = averaged.variables.filter(request.selection.includes)
     var leftOut = averaged.leftOut + averaged.variables.filter { !request.selection.includes($0) }.map(\.name)
-    let named = try ConversionPlan.rename(selected, request, leftOut: &leftOut)
-    var steps: [Step] = []
+    let naming = try Naming(request, store)
     var losses: [Loss] = []
     var notes = averaged.notes
+    let named = try ConversionPlan.rename(selected, request, naming, leftOut: &leftOut, &losses, &notes)
+    var steps: [Step] = []
     for (variable, target) in named {
       let (cast, loss) = try locating(file: variable.tensor.file, variable: variable.name) {
         () throws(CheckpointError) in
@@ -77,6 +84,8 @@ public struct ConversionPlan: Sendable {
           source: averaged.shadows[variable.name] ?? variable, name: variable.name, target: target, cast: cast,
           loss: loss))
     }
+    template = naming.template
+    if let template { ConversionPlan.fill(template, &steps, &leftOut, &losses, &notes) }
     self.steps = steps
     leftOutBytes = leftOut.reduce(0) { $0 + (store[$1]?.tensor.byteCount ?? 0) }
     selection = request.selection
@@ -86,28 +95,86 @@ public struct ConversionPlan: Sendable {
     isRenaming = steps.contains { $0.name != $0.target }
   }
 
+  /// Where names come from besides the map and the rules.
+  private struct Naming {
+    /// Of the source, for `--names tf1`.
+    var objects: ObjectNames?
+    var template: ObjectTemplate?
+
+    init(_ request: ConversionRequest, _ store: VariableStore) throws(CheckpointError) {
+      guard let names = request.names else { return }
+      let source = try ObjectGraph(of: store).map(ObjectNames.init)
+      switch names {
+      case .tf1:
+        guard let source else {
+          throw CheckpointError(
+            .usage, "has no object graph: its names are those of TensorFlow 1 already",
+            remedy: "leave out --names tf1"
+          ).at(file: store.source.path)
+        }
+        objects = source
+      case .tf2(let store): template = try ObjectTemplate(store, source: source)
+      }
+    }
+  }
+
   private static func rename(
-    _ variables: [Variable], _ request: ConversionRequest, leftOut: inout [Name]
+    _ variables: [Variable], _ request: ConversionRequest, _ naming: Naming, leftOut: inout [Name],
+    _ losses: inout [Loss], _ notes: inout [String]
   ) throws(CheckpointError) -> [(Variable, Name)] {
     var named: [(Variable, Name)] = []
     var unmapped: [Name] = []
+    var unnamed: [Name] = []
+    var bookkeeping: [Name] = []
     for variable in variables {
       var target = variable.name
-      if let map = request.map {
-        if let mapped = map.targets[target] {
-          target = mapped
-        } else {
-          switch request.unmapped {
-          case .refuse: unmapped.append(target)
-          case .keep: break
-          case .drop:
+      var fate = NameFate.named(target)
+      if let mapped = request.map?.targets[target] {
+        fate = .named(mapped)
+      } else if let objects = naming.objects {
+        fate = objects.fate(of: target)
+        if objects.names(nothingOwnTo: target), let choice = request.unmapped, choice != .refuse {
+          guard choice == .keep else {
             leftOut.append(target)
             continue
           }
+          fate = .named(target)
+        }
+      } else if request.map != nil {
+        switch request.unmapped ?? (naming.template == nil ? .refuse : .keep) {
+        case .refuse: unmapped.append(target)
+        case .keep: break
+        case .drop:
+          leftOut.append(target)
+          continue
         }
       }
-      for rule in request.rules { target = try rule.apply(to: target) }
-      named.append((variable, target))
+      if case .named(let name) = fate {
+        target = name
+        for rule in request.rules { target = try rule.apply(to: target) }
+        fate = naming.template?.fate(of: target) ?? .named(target)
+      }
+      switch fate {
+      case .named(let name): named.append((variable, name))
+      case .leftOut:
+        bookkeeping.append(variable.name)
+        leftOut.append(variable.name)
+      case .lost(let reason):
+        losses.append(Loss(variable: variable.name, reason: reason))
+        leftOut.append(variable.name)
+      case .unnamed: unnamed.append(variable.name)
+      }
+    }
+    guard unnamed.isEmpty else {
+      throw CheckpointError(
+        .usage, "the object graph has no full name for \(list(unnamed))",
+        remedy: "name them with --map, or choose --unmapped keep or --unmapped drop")
+    }
+    if !bookkeeping.isEmpty {
+      notes.append(
+        naming.template == nil
+          ? "left out, as names have no use for it: \(list(bookkeeping))"
+          : "the template's own stays instead of \(list(bookkeeping))")
     }
     if let map = request.map {
       guard unmapped.isEmpty else {
@@ -128,9 +195,42 @@ public struct ConversionPlan: Sendable {
     let collisions = sources.filter { $0.value.count > 1 }.sorted { $0.key < $1.key }
     guard collisions.isEmpty else {
       let text = collisions.prefix(5).map { "\(list($0.value)) would all be '\($0.key)'" }.joined(separator: "; ")
-      throw CheckpointError(.usage, "names collide: \(text)", remedy: "change the rule or the map")
+      let rest = collisions.count > 5 ? "; and \(collisions.count - 5) more" : ""
+      throw CheckpointError(
+        .usage, "names collide: \(text)\(rest)",
+        remedy: request.names == nil
+          ? "change the rule or the map"
+          : "give them names of their own with --map, or choose --unmapped keep or --unmapped drop")
     }
     return named
+  }
+
+  /// Takes out the steps that do not fit the template, and says how many of its variables have a value and which have none.
+  private static func fill(
+    _ template: ObjectTemplate, _ steps: inout [Step], _ leftOut: inout [Name], _ losses: inout [Loss],
+    _ notes: inout [String]
+  ) {
+    var filled: Set<Name> = []
+    var fitting: [Step] = []
+    for step in steps {
+      let tensor = step.source.tensor
+      if let objection = template.objection(to: step.cast ?? tensor.dtype, tensor.shape, at: step.target) {
+        losses.append(Loss(variable: step.source.name, reason: "\(objection) at '\(step.target)'"))
+        leftOut.append(step.source.name)
+      } else {
+        fitting.append(step)
+        filled.insert(step.target)
+      }
+    }
+    steps = fitting
+    let wanted = template.wanted
+    notes.append("\(filled.count) of \(wanted.count) values of the template are filled")
+    for variable in wanted where !filled.contains(variable.name) {
+      losses.append(
+        Loss(
+          variable: variable.name,
+          reason: "is in the template\(template.label(variable.name)) and gets no value; it keeps the template's"))
+    }
   }
 
   private static func cast(_ variable: Variable, to dtype: DType?) throws(CheckpointError) -> (
@@ -162,10 +262,28 @@ public struct ConversionPlan: Sendable {
           name: step.target, tensor: tensor, role: source[step.name]?.role ?? step.source.role,
           attributes: step.source.attributes))
     }
+    guard template == nil else { return try filled(with: variables, from: source) }
     var store = try source.replacing(variables)
-    // A graph that knows the variables under other names would be out of step with them.
-    if isRenaming { store.graph = nil }
+    if isRenaming {
+      var names: [Name: Name] = [:]
+      for step in steps where step.name != step.target { names[step.name] = step.target }
+      store.graph = store.graph?.renaming(names)
+    }
     if isRenaming { store.layers = [] }
+    return store
+  }
+
+  /// The template with the variables that it is given, in its own order.
+  private func filled(with variables: [Variable], from source: VariableStore) throws(CheckpointError) -> VariableStore {
+    guard let template else { return source }
+    let given = try source.replacing(variables)
+    var store = VariableStore(source: source.source)
+    store.source.files += template.store.source.files
+    for old in template.store.variables {
+      var variable = given[old.name] ?? old
+      variable.role = old.role
+      try store.append(variable)
+    }
     return store
   }
 }

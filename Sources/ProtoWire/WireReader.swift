@@ -36,6 +36,13 @@ public struct Message: Sendable {
   /// twice: for a single field the last one counts.
   /// - Throws: `corrupt` where a field runs past the end or has no valid number or type.
   public func forEachField(_ body: (Int, WireValue) throws(CheckpointError) -> Void) throws(CheckpointError) {
+    try forEachRecord { (number, value, _) throws(CheckpointError) in try body(number, value) }
+  }
+
+  /// The same, with the bytes that field and value take together.
+  func forEachRecord(
+    _ body: (Int, WireValue, Range<Int>) throws(CheckpointError) -> Void
+  ) throws(CheckpointError) {
     var cursor = ByteCursor(bytes, range)
     while !cursor.isAtEnd {
       let start = cursor.position
@@ -44,15 +51,17 @@ public struct Message: Sendable {
       guard number > 0, number < 1 << 29 else {
         throw CheckpointError(.corrupt, "a message has a field with the number \(number)").at(offset: start)
       }
+      let value: WireValue
       switch tag & 7 {
-      case 0: try body(Int(number), .varint(try cursor.varint()))
-      case 1: try body(Int(number), .fixed64(try cursor.fixed64()))
+      case 0: value = .varint(try cursor.varint())
+      case 1: value = .fixed64(try cursor.fixed64())
       case 2:
         let length = try cursor.length()
-        try body(Int(number), .bytes(try cursor.skip(length)))
-      case 5: try body(Int(number), .fixed32(try cursor.fixed32()))
+        value = .bytes(try cursor.skip(length))
+      case 5: value = .fixed32(try cursor.fixed32())
       default: throw CheckpointError(.corrupt, "a message has a field of wire type \(tag & 7)").at(offset: start)
       }
+      try body(Int(number), value, start..<cursor.position)
     }
   }
 

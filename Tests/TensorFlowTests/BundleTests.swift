@@ -367,4 +367,42 @@ struct BundleBytes {
     #expect(source.graph?.averages == ["shadow": "w"])
     #expect(source.groups.map(\.name) == ["the collection 'variables'", "the collection 'trainable_variables'"])
   }
+
+  @Test func aRenamedGraphIsWrittenWithTheNewKeys() throws {
+    let folder = try TemporaryFolder()
+    var graph = GraphBuilder()
+    graph.variable("v0", [3])
+    graph.saver("save", ["v0": "v0"])
+    graph.ownSaver = "save"
+    graph.collection("variables", ["v0"])
+    try folder.write(graph.metaGraph, to: "a.meta")
+    try TensorFlowFormats.bundle.save(store([3]), to: folder("a"))
+    let read = try TensorFlowFormats.bundle.load(folder("a"))
+    var renamed = try read.replacing(
+      read.variables.map { Variable(name: "new", tensor: $0.tensor, role: $0.role) })
+    renamed.graph = read.graph?.renaming(["v0": "new"])
+    let prepared = try BundleWriter().prepare(renamed, options: WriteOptions())
+    #expect(prepared.notes == ["the savers of the graph beside the output have its names; the graph's ops keep theirs"])
+    try TensorFlowFormats.bundle.save(prepared.store, to: folder("b"))
+    #expect(try TensorFlowFormats.bundle.load(folder("b")).graph?.variables == ["new"])
+    #expect(try MetaGraph(contentsOf: InputFile(folder("b.meta"))).variables(in: "variables").map(\.node) == ["v0"])
+    // The bytes of the input's own graph are never replaced.
+    let error = failure { try TensorFlowFormats.v1.save(prepared.store, to: folder("a")) }
+    #expect(error?.code == .cannotCreate)
+  }
+
+  @Test func aGraphWithoutSaversIsLeftBehindWhenNamesChange() throws {
+    let folder = try TemporaryFolder()
+    var graph = GraphBuilder()
+    graph.variable("v0", [3])
+    graph.collection("variables", ["v0"])
+    try folder.write(graph.metaGraph, to: "a.meta")
+    try TensorFlowFormats.bundle.save(store([3]), to: folder("a"))
+    var read = try TensorFlowFormats.bundle.load(folder("a"))
+    read.graph = read.graph?.renaming(["v0": "new"])
+    let prepared = try BundleWriter().prepare(read, options: WriteOptions())
+    #expect(prepared.store.graph == nil)
+    #expect(
+      prepared.notes == ["the graph cannot be given the new names: \(folder("a.meta")): it has no saver of its own"])
+  }
 }

@@ -5,6 +5,9 @@ public struct GraphBuilder {
   private var writer = WireWriter()
   private var collections: [(name: String, members: [[UInt8]])] = []
 
+  /// Scope of the saver that the graph names as its own.
+  public var ownSaver: String?
+
   public init() {}
 
   /// - Parameter attributes: names with serialised `AttrValue`s.
@@ -80,6 +83,13 @@ public struct GraphBuilder {
     var meta = WireWriter()
     meta.message(1) { $0.bytes(4, "train".utf8) }
     meta.bytes(2, graph)
+    if let ownSaver {
+      meta.message(3) { saver in
+        saver.bytes(1, "\(ownSaver)/Const:0".utf8)
+        saver.bytes(2, "\(ownSaver)/control_dependency:0".utf8)
+        saver.bytes(3, "\(ownSaver)/restore_all".utf8)
+      }
+    }
     for collection in collections {
       meta.message(4) { entry in
         entry.bytes(1, collection.name.utf8)

@@ -5,6 +5,10 @@ package import CheckpointCore
 package struct BundleWriter: CheckpointWriter {
   package init() {}
 
+  package func prepare(_ store: VariableStore, options: WriteOptions) throws(CheckpointError) -> PreparedStore {
+    GraphFacts.prepare(store)
+  }
+
   package func losses(writing store: VariableStore) -> [Loss] {
     store.variables.compactMap { variable in
       if variable.name.bytes.isEmpty {

@@ -147,12 +147,54 @@ enum GraphFacts {
       return
     }
     let source = try InputFile(graph)
+    if let names = store.graph?.renamed, !names.isEmpty {
+      guard !source.isSameFile(as: path) else {
+        throw CheckpointError(
+          .cannotCreate, "is the graph of the input, and would have other names in the output",
+          remedy: "choose another name with -o"
+        ).at(file: path)
+      }
+      return try writeGraph(try MetaGraph(contentsOf: source), renaming: names, to: &output)
+    }
     guard !source.isSameFile(as: path) else { return }
     let target = try output.create(suffix: ".meta", size: source.size)
     let storage = try FileStorage(source, offset: 0, byteCount: source.size)
     var buffer = ChunkBuffer()
     try buffer.forEachChunk(of: storage, in: 0..<source.size) { (chunk, offset) throws(CheckpointError) in
       try target.write(chunk, at: offset)
+    }
+  }
+
+  /// The store without its graph where names have changed and the graph's savers cannot change theirs.
+  static func prepare(_ store: VariableStore) -> PreparedStore {
+    guard let graph = store.graph, let path = graph.path, !graph.renamed.isEmpty else { return PreparedStore(store) }
+    var prepared = PreparedStore(store)
+    do throws(CheckpointError) {
+      let meta = try MetaGraph(contentsOf: try InputFile(path))
+      _ = try locating(file: path) { () throws(CheckpointError) in try meta.renamingSaverKeys(graph.renamed) }
+      prepared.notes.append("the savers of the graph beside the output have its names; the graph's ops keep theirs")
+    } catch {
+      prepared.store.graph = nil
+      prepared.notes.append("the graph cannot be given the new names: \(error)")
+    }
+    return prepared
+  }
+
+  private static func writeGraph(
+    _ meta: MetaGraph, renaming names: [Name: Name], to output: inout StagedOutput
+  ) throws(CheckpointError) {
+    let edited = try meta.renamingSaverKeys(names)
+    let target = try output.create(suffix: ".meta", size: edited.byteCount)
+    var offset = 0
+    for piece in edited.pieces {
+      switch piece {
+      case .kept(let range):
+        try target.write(meta.message.bytes.rawSpan.extracting(range), at: offset)
+        offset += range.count
+      case .made(let bytes):
+        try target.write(bytes, at: offset)
+        offset += bytes.count
+      }
     }
   }
 

@@ -8,6 +8,10 @@ package struct V1Writer: CheckpointWriter {
 
   package init() {}
 
+  package func prepare(_ store: VariableStore, options: WriteOptions) throws(CheckpointError) -> PreparedStore {
+    GraphFacts.prepare(store)
+  }
+
   package func losses(writing store: VariableStore) -> [Loss] {
     store.variables.compactMap { variable in
       let tensor = variable.tensor

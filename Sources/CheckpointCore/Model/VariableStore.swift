@@ -67,6 +67,8 @@ public struct VariableStore: Sendable {
     public var roles: [Name: Role]
     /// The variable whose moving average a variable is.
     public var averages: [Name: Name]
+    /// Names that variables have now, by those that the graph's file has for them, where they differ.
+    public private(set) var renamed: [Name: Name] = [:]
 
     public init(
       path: String?, variables: [Name], trainable: [Name], roles: [Name: Role] = [:], averages: [Name: Name] = [:]
@@ -76,6 +78,22 @@ public struct VariableStore: Sendable {
       self.trainable = trainable
       self.roles = roles
       self.averages = averages
+    }
+
+    /// The same facts under other names.
+    /// - Parameter names: new names by those of now; a name that is not in it stays.
+    public func renaming(_ names: [Name: Name]) -> GraphFacts {
+      var copy = self
+      copy.variables = variables.map { names[$0] ?? $0 }
+      copy.trainable = trainable.map { names[$0] ?? $0 }
+      copy.roles = Dictionary(roles.map { (names[$0] ?? $0, $1) }, uniquingKeysWith: { first, _ in first })
+      copy.averages = Dictionary(
+        averages.map { (names[$0] ?? $0, names[$1] ?? $1) }, uniquingKeysWith: { first, _ in first })
+      let originals = Set(renamed.values)
+      copy.renamed = renamed.mapValues { names[$0] ?? $0 }
+      for (old, new) in names where old != new && !originals.contains(old) { copy.renamed[old] = new }
+      copy.renamed = copy.renamed.filter { $0.key != $0.value }
+      return copy
     }
   }
 

@@ -137,33 +137,11 @@ final class VariableKeys: @unchecked Sendable {
 
   // MARK: Object graph
 
-  /// The variable that holds the object graph of a TensorFlow 2 checkpoint.
-  private static let objectGraph: Name = "_CHECKPOINTABLE_OBJECT_GRAPH"
-
-  /// `TrackableObjectGraph`: nodes 1, their attributes 2: full name 2, checkpoint key 3.
   private func objects() throws(CheckpointError) -> [String: Name] {
     if let objectKeys { return objectKeys }
     var keys: [String: Name] = [:]
-    if let tensor = store[VariableKeys.objectGraph]?.tensor, tensor.dtype == .string, tensor.shape.elementCount == 1 {
-      let graph = Message(Array(try tensor.bytes().dropFirst(8)))
-      try graph.forEachField { (number, value) throws(CheckpointError) in
-        guard number == 1 else { return }
-        let node = graph.nested(try value.range("TrackableObjectGraph.nodes"))
-        try node.forEachField { (number, value) throws(CheckpointError) in
-          guard number == 2 else { return }
-          var name = ""
-          var key: Name?
-          let attribute = node.nested(try value.range("TrackableObject.attributes"))
-          try attribute.forEachField { (number, value) throws(CheckpointError) in
-            switch number {
-            case 2: name = attribute.text(try value.range("SerializedTensor.full_name"))
-            case 3: key = Name(bytes: attribute.bytes[try value.range("SerializedTensor.checkpoint_key")])
-            default: break
-            }
-          }
-          if !name.isEmpty, let key { keys[name] = key }
-        }
-      }
+    for attribute in try ObjectGraph(of: store)?.attributes ?? [] {
+      if let name = attribute.fullName.text, !name.isEmpty { keys[name] = attribute.key }
     }
     objectKeys = keys
     return keys
