@@ -29,9 +29,9 @@ struct Mutate {
       return
     }
     let range = first..<first + count
-    let report = try Damage(program: arguments[1], mutator).run(range, jobs: numbers.count > 3 ? numbers[3] : 2) {
-      done in
-      print("\(done) …")
+    let jobs = numbers.count > 3 ? numbers[3] : 2
+    let report = try Damage(program: arguments[1], mutator).run(range, jobs: jobs) { report in
+      print("\(report.inputs) done, \(report.failures.count) failures \(report.failures.last ?? "")")
       fflush(nil)
     }
     for failure in report.failures { print("FAILED \(failure)") }

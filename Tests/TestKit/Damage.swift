@@ -24,8 +24,8 @@ public struct Damage: Sendable {
 
   public init(program: String, _ mutator: Mutator) { (self.program, self.mutator) = (program, mutator) }
 
-  /// - Parameter progress: is told how many are done, now and then.
-  public func run(_ range: Range<Int>, jobs: Int, progress: @Sendable (Int) -> Void = { _ in }) throws -> Report {
+  /// - Parameter progress: is told what was found so far, now and then.
+  public func run(_ range: Range<Int>, jobs: Int, progress: @Sendable (Report) -> Void = { _ in }) throws -> Report {
     let state = Mutex((next: range.lowerBound, report: Report()))
     let folders = try (0..<jobs).map { _ in try TemporaryFolder() }
     DispatchQueue.concurrentPerform(iterations: jobs) { job in
@@ -36,11 +36,11 @@ public struct Damage: Sendable {
         }
         guard index < range.upperBound else { return }
         let found = outcome(index, in: folders[job])
-        let count = state.withLock { state in
+        let report = state.withLock { state in
           state.report.add(found, index)
-          return state.report.inputs
+          return state.report
         }
-        if count % 500 == 0 { progress(count) }
+        if report.inputs % 500 == 0 || !found.problems.isEmpty { progress(report) }
       }
     }
     return state.withLock { $0.report }
