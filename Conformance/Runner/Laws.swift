@@ -78,7 +78,15 @@ import Verifier
 
   /// The part of a store that a format can hold, nil for nothing.
   private func holdable(_ store: VariableStore, in format: CheckpointFormat) throws -> VariableStore? {
-    let losses = Set(format.writer?.losses(writing: store).map(\.variable) ?? [])
+    guard let writer = format.writer else { return nil }
+    let prepared: PreparedStore
+    do throws(CheckpointError) {
+      prepared = try writer.prepare(store, options: WriteOptions())
+    } catch where error.code == .unsupported {
+      return nil
+    }
+    let store = prepared.store
+    let losses = Set((prepared.losses + writer.losses(writing: store)).map(\.variable))
     #expect(
       losses.isEmpty || format.cannotHold != nil || store.source.format != format.name,
       "\(format.name) says that it holds everything")

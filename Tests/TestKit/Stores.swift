@@ -62,6 +62,7 @@ extension CheckpointFormat {
     _ store: VariableStore, to prefix: String, options: WriteOptions = WriteOptions(), replacing: Bool = false
   ) throws -> [StagedOutput.Finished] {
     guard let writer else { throw CheckpointError(.unsupported, "\(name) has no writer") }
+    let store = try writer.prepare(store, options: options).store
     var output = try StagedOutput(prefix: prefix, replacing: replacing, protecting: store.source.files)
     try writer.write(store, to: &output, options: options)
     return try output.commit()

@@ -74,6 +74,14 @@ struct KerasH5File {
     var seen: Set<Name> = []
     let kept = attributes.filter { !NameList.begins($0.name, "layer_names") && seen.insert($0.name).inserted }
     store.groups = [.init(path: "", attributes: store.keep(kept, of: ""))]
+    for attribute in kept where attribute.name == "model_config" || attribute.name == "training_config" {
+      guard case .tensor(let tensor)? = attribute.value,
+        let text = Attribute(name: attribute.name, value: .tensor(tensor)).strings?.first
+      else { continue }
+      if (try? JSONReader.parse(text)) == nil {
+        store.source.warnings.append("\(attribute.name) is not JSON; the weights do not need it, and it is copied as it is")
+      }
+    }
     store.inferRoles()
     for part in store.layers where part.kind == .optimizer { store.setRole(.slot, of: part.members) }
     return store

@@ -15,7 +15,11 @@ package struct KerasV3Reader: CheckpointReader {
     var places: [(path: Name, name: Name)] = []
     let head = try file.bytes(at: 0, count: min(4, file.size))
     if head.starts(with: "PK".utf8) {
-      try add(try KerasArchive(file).weights(checked: !options.listingOnly), to: &store, &places)
+      let archive = try KerasArchive(file)
+      if try archive.holdsCode() {
+        store.source.warnings.append("the model's description holds the code of a Lambda layer, which is never run")
+      }
+      try add(try archive.weights(checked: !options.listingOnly), to: &store, &places)
     } else if head.first == UInt8(ascii: "{") {
       for shard in try shards(file) {
         let part = try InputFile(shard)
@@ -109,6 +113,14 @@ struct KerasArchive {
   let zip: ZipArchive
 
   init(_ file: InputFile) throws(CheckpointError) { zip = try ZipArchive(file: file) }
+
+  /// Whether the description of the model has a layer that is Python code.
+  func holdsCode() throws(CheckpointError) -> Bool {
+    guard let member = zip.member(named: "config.json") else { return false }
+    let text = try zip.contents(of: member, limit: 256 << 20)
+    let mark = Array("\"Lambda\"".utf8)
+    return text.indices.contains { text[$0] == mark[0] && text[$0...].starts(with: mark) }
+  }
 
   /// The HDF5 file inside.
   /// - Parameter checked: whether the archive's own sum of it is compared, which reads it once.
