@@ -166,7 +166,7 @@ private struct TensorOfDataset {
   /// Bytes of the elements, where the file's own size makes them believable: a declared size alone is worth nothing.
   private func plausible(_ shape: Shape, width: Int) throws(CheckpointError) -> Int {
     let size = try shape.byteCount(width: width)
-    if dataset.externals.isEmpty, dataset.layout != .virtual, size > 1 << 30, size / 1000 > dataset.storedBytes {
+    if dataset.externals.isEmpty, dataset.layout != .virtual, size > 1 << 28, size / 1000 > dataset.storedBytes {
       throw CheckpointError(
         .unsupported, "claims \(size) bytes where the file holds \(dataset.storedBytes) for it, which is not believed")
     }

@@ -37,7 +37,7 @@ package final class HDF5Worker: Sendable {
   }
 
   /// Seconds of processor time for one request besides what the file's size justifies.
-  private static let seconds: CInt = 3
+  private static let seconds: CInt = 1
 
   /// - Throws: `corrupt` where the library refuses the file, `unsupported` where there is no library.
   package convenience init(_ access: Access) throws(CheckpointError) {
