@@ -47,7 +47,9 @@ let package = Package(
     .systemLibrary(
       name: "CDeflate", path: "System/CDeflate", providers: [.apt(["libdeflate-dev"]), .brew(["libdeflate"])]),
     // The headers only: the library is loaded by the worker, when there is one. Debian keeps them in a folder of their own.
-    .target(name: "CHDF5", cSettings: c + [.unsafeFlags(["-I/usr/include/hdf5/serial", "-I/opt/homebrew/include"])]),
+    .target(
+      name: "CHDF5", dependencies: ["CCore"],
+      cSettings: c + [.unsafeFlags(["-I/usr/include/hdf5/serial", "-I/opt/homebrew/include"])]),
     .target(
       name: "HDF5Library", dependencies: ["CCore", "CDeflate", "CHDF5", "CheckpointCore"], exclude: ["README.md"],
       swiftSettings: house),
@@ -77,18 +79,25 @@ let package = Package(
     // Tests. TestKit is what they share.
     .target(
       name: "TestKit", dependencies: ["CheckpointCore", "ProtoWire"], path: "Tests/TestKit", swiftSettings: house),
+    .executableTarget(
+      name: "mutate", dependencies: ["CheckpointCore", "TestKit"], path: "Tests/Mutations", exclude: ["README.md"],
+      swiftSettings: house),
     tests("CheckpointCoreTests", ["CCore", "CheckpointCore"]),
     tests("GraphRuntimeTests", ["CheckpointCore", "ProtoWire", "GraphRuntime"]),
     tests("ProtoWireTests", ["CheckpointCore", "ProtoWire"]),
     tests("ZipArchiveTests", ["CheckpointCore", "ZipArchive"]),
     tests("TensorFlowTests", ["CSnappy", "CheckpointCore", "ProtoWire", "TensorFlow"]),
     tests("NumPyTests", ["CheckpointCore", "NumPy", "ZipArchive"]),
+    tests("HDF5LibraryTests", ["CheckpointCore", "HDF5Library", "ckpt-convert"]),
+    tests("HDF5Tests", ["CheckpointCore", "FormatRegistry", "HDF5", "HDF5Library", "ckpt-convert"]),
     tests("SafetensorsTests", ["CheckpointCore", "Safetensors"]),
     tests("KerasTests", ["CheckpointCore", "HDF5"]),
     tests("ConversionTests", ["CheckpointCore", "Conversion", "ProtoWire"]),
     tests("FormatRegistryTests", ["CheckpointCore", "FormatRegistry"]),
     tests("VerifierTests", ["CheckpointCore", "Verifier"]),
     tests("TranscriptTests", ["CheckpointCore"]),
-    tests("ConformanceTests", path: "Conformance/Runner", ["CheckpointCore", "FormatRegistry", "Verifier"]),
+    tests(
+      "ConformanceTests", path: "Conformance/Runner",
+      ["CheckpointCore", "Conversion", "FormatRegistry", "GraphRuntime", "Verifier"]),
   ]
 )

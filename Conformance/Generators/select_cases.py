@@ -33,6 +33,10 @@ npy: s-npy-dtypes_le s-npy-dtypes_be s-npy-order s-npy-shapes s-npy-versions s-n
   s-npy-structured s-npy-strings
 npz: s-npz-stored s-npz-deflated
 safetensors: s-st-dtypes s-st-meta
+keras: s-keras216-seq_full s-keras231-rnn_weights s-tfkeras-nested_weights s-keras3-nested_keras s-keras3-rnn_weights
+  s-keras3-sharded_weights s-tfkeras-v3_weights
+hdf5: s-h5py2-plain s-h5py2-dtypes s-h5py2-strings s-h5py3-dtypes s-h5py3-latest s-h5py3-v108 s-h5py3-layouts s-h5py3-layouts_latest
+  s-h5py3-links s-h5py3-spaces s-h5py3-strings s-h5py3-paged s-h5py3-userblock
 """
 
 DAMAGED_CASES = """
@@ -53,6 +57,12 @@ st-leading-space st-trailing-space
 npy-raw-pickle npy-header-descr-object
 v1-cut-0 v1-cut-20 v1-cut-407 v1-cut-813 v1-flip v1-slice-missing v1-meta-missing v1-meta-garbage v1-value-short v1-value-swapped
 v1-shard-missing
+h5-cut-0 h5-cut-8 h5-cut-96 h5-cut-19380 h5-latest-cut h5-extra h5-magic h5-superblock-version h5-latest-superblock-flip h5-ohdr-flip
+h5-fadb-flip h5-bthd-flip h5-heap-tag h5-snod-tag h5-tree-self h5-snod-far h5-heap-size h5-heap-addr h5-eof-huge h5-root-far
+h5-chunk-flip-gzip h5-chunk-flip-fletcher h5-chunk-flip-lzf h5-cycles h5-external-links h5-external-raw h5-huge-unwritten
+h5-chunk-sizes h5-unknown-filter h5-names h5-heap-names
+keras-weight-missing keras-layer-missing keras-weight-unlisted keras-weight-twice keras-weight-traversal keras-split-gap
+keras-names-int keras-weight-is-group keras-config-bad-json keras-zip-no-weights keras-zip-two-weights keras-zip-h5-cut keras-zip-lambda
 """
 
 
@@ -77,8 +87,20 @@ def lines(tensors):
 
 
 def tensor(t):
+    if t["dtype"].startswith("enum<"):
+        t = dict(t, dtype=t["dtype"][5:-1])
+    if "string" in t["dtype"]:
+        t = dict(t, dtype="string")
     dtype = np.dtype(t["dtype"]).newbyteorder("=").name if t["dtype"].startswith((">", "<", "|")) else SAFETENSORS.get(t["dtype"], t["dtype"])
     return {"name": t["name"], "dtype": dtype, "shape": t["shape"], "sha256": t["sha256"]}
+
+
+def keras_name(path, main):
+    """The variable of a dataset: of Keras 1 and 2 the label inside the layer's group without its `:0`, of Keras 3 the path."""
+    if main.endswith((".weights.h5", ".keras", ".weights.json")):
+        return path
+    path = path.removeprefix("model_weights/")
+    return path.split("/", 1)[1].removesuffix(":0")
 
 
 def copy(source, target, names):
@@ -177,7 +199,15 @@ def main():
         else:
             main = "checkpoint" if family == "tf-state" else known.get("prefix") or os.path.basename(known["files"][0])
             case["checkpoints"] = [main]
-            tensors = {main: [tensor(t) for t in known["tensors"]]}
+            taken = known["tensors"]
+            if family == "hdf5":
+                # What is no tensor has no digest; it is listed as unreadable.
+                taken = [dict(t, name=t["name"][1:]) for t in taken if t["sha256"]]
+            if family == "keras":
+                main = known["main"]
+                case["checkpoints"] = [main]
+                taken = [dict(t, name=keras_name(t["name"][1:], main)) for t in taken]
+            tensors = {main: [tensor(t) for t in taken]}
         if known.get("expect"):
             case["expected"] = known["expect"]
         else:

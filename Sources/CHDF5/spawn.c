@@ -37,7 +37,16 @@ int ck_hdf5_spawn(const char *executable, int file, int mode, uint64_t base, uin
   posix_spawn_file_actions_adddup2(&actions, data, CK_HDF5_FILE);
   posix_spawn_file_actions_addopen(&actions, 1, "/dev/null", O_WRONLY, 0);
   posix_spawn_file_actions_addopen(&actions, 2, "/dev/null", O_WRONLY, 0);
-  if (!failure) failure = posix_spawn(pid, executable, &actions, NULL, arguments, environment);
+  // A thread may have signals blocked (those of a thread pool have), and the one that ends processor time must arrive.
+  posix_spawnattr_t attributes;
+  posix_spawnattr_init(&attributes);
+  sigset_t none, all;
+  sigemptyset(&none), sigfillset(&all);
+  posix_spawnattr_setsigmask(&attributes, &none);
+  posix_spawnattr_setsigdefault(&attributes, &all);
+  posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
+  if (!failure) failure = posix_spawn(pid, executable, &actions, &attributes, arguments, environment);
+  posix_spawnattr_destroy(&attributes);
   posix_spawn_file_actions_destroy(&actions);
   if (socket >= 0) close(socket);
   if (data >= 0) close(data);
@@ -55,15 +64,14 @@ void ck_hdf5_hang_up(int socket) { close(socket); }
 
 int ck_hdf5_bury(pid_t pid) {
   int status = 0;
-  // A worker that has said its last is given a moment to go by itself, so that its own signal is what is seen.
-  for (int i = 0; i < 50; i++) {
+  // A worker that has said its last is given half a second to go by itself, so that its own signal is what is seen.
+  for (int i = 0; i < 500; i++) {
     pid_t done = waitpid(pid, &status, WNOHANG);
     if (done == pid || (done < 0 && errno != EINTR)) return done == pid && WIFSIGNALED(status) ? WTERMSIG(status) : 0;
-    if (i >= 20) kill(pid, SIGKILL);
     usleep(1000);
   }
   kill(pid, SIGKILL);
   while (waitpid(pid, &status, 0) < 0 && errno == EINTR) {
   }
-  return 0;
+  return WIFSIGNALED(status) && WTERMSIG(status) != SIGKILL ? WTERMSIG(status) : 0;
 }

@@ -1,5 +1,6 @@
 #include "worker.h"
 
+#include <CCore.h>
 #include <errno.h>
 #include <poll.h>
 #include <signal.h>
@@ -12,11 +13,12 @@
 
 // ---- the socket -------------------------------------------------------------------------------------------------
 
+// The parent ends its wait when a person interrupts it; being stopped and continued is no reason to.
 static int wait_for(int socket, short event, int seconds) {
   struct pollfd poller = {.fd = socket, .events = event};
   int n;
   do n = poll(&poller, 1, seconds < 0 ? -1 : seconds * 1000);
-  while (n < 0 && errno == EINTR && seconds < 0);
+  while (n < 0 && errno == EINTR && (seconds < 0 || !ck_interrupted()));
   if (n < 0) return errno;
   return n == 0 ? ETIMEDOUT : 0;
 }

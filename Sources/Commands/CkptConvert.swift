@@ -52,6 +52,7 @@ public struct CkptConvert: ParsableCommand {
     unsafe WorkerExecutable.runIfAsked(CommandLine.unsafeArgv)
     ck_watch_interrupts()
     Console.ignoreBrokenPipes()
+    Console.ignoreFileSizeLimits()
     do {
       var command = try parseAsRoot()
       try command.run()

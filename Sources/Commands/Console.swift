@@ -28,6 +28,9 @@ enum Console {
 
   static func ignoreBrokenPipes() { signal(SIGPIPE, SIG_IGN) }
 
+  /// A limit on the size of files is an error of the write that meets it, as a full disk is.
+  static func ignoreFileSizeLimits() { signal(SIGXFSZ, SIG_IGN) }
+
   static func write(_ bytes: [UInt8], to descriptor: CInt) {
     var done = 0
     while done < bytes.count {

@@ -70,6 +70,12 @@ struct ConvertCommand: ParsableCommand {
 
   @Option(
     help: ArgumentHelp(
+      "Moving averages: keep them beside their variables, only the averages, each under its variable's name, or drop them.",
+      valueName: "which"))
+  var ema = MovingAverages.keep
+
+  @Option(
+    help: ArgumentHelp(
       "Order of the variables: variables, trainable, name, or a file with names (default: the graph's, else name).",
       valueName: "order"))
   var order: String?
@@ -112,7 +118,7 @@ struct ConvertCommand: ParsableCommand {
     completion: .file())
   var graph: String?
 
-  @OptionGroup(title: "With --verify graph") var running: GraphOptions
+  @OptionGroup(title: "With --verify graph, and for a vector that nobody described") var running: GraphOptions
 
   @Flag(help: "Say what would be done and write nothing.")
   var dryRun = false
@@ -148,7 +154,12 @@ struct ConvertCommand: ParsableCommand {
 
   private func convert() throws(CheckpointError) {
     let format = try targetFormat()
-    let (store, found) = try reading.open(input, allowLoss: allowLoss)
+    let (store, found) = try reading.open(input, allowLoss: allowLoss, graph: graph, running: running, jobs: jobs)
+    if verify != .graph, !running.expect.isEmpty, !reading.isBareVector(store, found) {
+      throw CheckpointError(
+        .usage, "\(input) says itself what it holds, so that --expect decides nothing",
+        remedy: "compare with --verify graph, or leave it out")
+    }
     if !quiet { Report.opened(store, found, asJSON: json) }
     var plan = try ConversionPlan(store, try request())
     plan.losses = plan.unreadable(of: store) + plan.losses
@@ -201,6 +212,7 @@ struct ConvertCommand: ParsableCommand {
     request.unmapped = unmapped
     request.names = try generation()
     request.cast = cast
+    request.averages = ema
     switch order {
     case nil: request.ordering = .automatic
     case "variables"?: request.ordering = .variables
@@ -278,10 +290,11 @@ struct ConvertCommand: ParsableCommand {
     let graph = try GraphLoader.load(path)
     let request = try running.request(graph, fetches: running.fetch, fillsPlaceholders: true)
     var verification = Verification()
+    verification.expectations = try running.expectations()
     verification.threads = jobs ?? Machine.cores
-    for step in plan.steps where step.source.name != step.target { verification.names[step.source.name] = step.target }
+    for step in plan.steps where step.name != step.target { verification.names[step.name] = step.target }
     // Values that were changed on purpose are shown with their distance.
-    if plan.steps.contains(where: { $0.cast != nil }) {
+    if plan.steps.contains(where: { $0.cast != nil || $0.source.name != $0.name }) {
       verification.tolerance = Tolerance(absolute: .infinity, relative: 0)
     }
     var report = Verification.Report()

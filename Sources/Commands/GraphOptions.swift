@@ -15,6 +15,20 @@ struct GraphOptions: ParsableArguments {
   @Option(help: ArgumentHelp("A tensor to compute (default: the graph's own outputs). Repeatable.", valueName: "name"))
   var fetch: [String] = []
 
+  @Option(
+    help: ArgumentHelp(
+      "What the original program computed, as an .npy file or a JSON literal. Repeatable. It is compared, and it decides how a bare vector is laid out.",
+      valueName: "name=file|value"))
+  var expect: [String] = []
+
+  /// What was recorded, by the name of its tensor.
+  func expectations() throws(CheckpointError) -> [(name: String, tensor: Tensor)] {
+    try expect.map { (text) throws(CheckpointError) in
+      let argument = try TensorArgument(text, option: "--expect")
+      return (argument.name, try argument.tensor(dtype: nil))
+    }
+  }
+
   /// The feeds and fetches, resolved.
   func request(
     _ graph: Graph, fetches: [String], fillsPlaceholders: Bool
@@ -25,6 +39,16 @@ struct GraphOptions: ParsableArguments {
       return (argument.name, try argument.tensor(dtype: try graph.placeholder(name)?.dtype))
     }
     return try GraphRequest(graph, feeds: feeds, fetches: fetches, fillsPlaceholders: fillsPlaceholders)
+  }
+}
+
+extension GraphOptions {
+  /// The recorded answer, where one is given.
+  func answer(_ graph: Graph, jobs: Int?) throws(CheckpointError) -> RecordedAnswer? {
+    let expectations = try expectations()
+    guard !expectations.isEmpty else { return nil }
+    let request = try request(graph, fetches: expectations.map(\.name), fillsPlaceholders: false)
+    return try RecordedAnswer(graph, request, expectations, threads: jobs ?? Machine.cores)
   }
 }
 

@@ -2,6 +2,8 @@ public import ArgumentParser
 public import CheckpointCore
 public import Conversion
 import FormatRegistry
+import GraphRuntime
+import Verifier
 
 #if canImport(Glibc)
   import Glibc
@@ -19,13 +21,14 @@ struct ReadingOptions: ParsableArguments {
 
   @Option(
     help: ArgumentHelp(
-      "What gives the numbers of a flat vector their names: a .meta graph, a manifest, or another checkpoint.",
+      "What gives the numbers of a flat vector their names: a manifest, a .meta graph, or another checkpoint. Without --collection or --scope the last two must be proven to fit.",
       valueName: "file"), completion: .file())
   var layout: String?
 
   @Option(
     help: ArgumentHelp(
-      "With --layout GRAPH: the collection whose variables the vector holds (default: variables).", valueName: "name"))
+      "With --layout GRAPH: the collection whose variables the vector holds (with --scope alone: variables).",
+      valueName: "name"))
   var collection: String?
 
   @Option(
@@ -34,14 +37,22 @@ struct ReadingOptions: ParsableArguments {
       valueName: "regex"))
   var scope: String?
 
+  @Option(
+    help: ArgumentHelp(
+      "For a vector that nobody described: another checkpoint of the same network, whose numbers may decide the layout.",
+      valueName: "ckpt"), completion: .file())
+  var like: String?
+
   /// Opens a checkpoint as these options say.
-  func open(_ path: String, allowLoss: Bool = false, listingOnly: Bool = false) throws(CheckpointError) -> (
-    VariableStore, Opening.Found
-  ) {
+  /// - Parameters:
+  ///   - graph: of the network, where the command knows one; it may name the numbers of a vector that has no layout.
+  ///   - running: a recorded answer that decides between layouts.
+  func open(
+    _ path: String, allowLoss: Bool = false, listingOnly: Bool = false, graph: String? = nil,
+    running: GraphOptions? = nil, jobs: Int? = nil
+  ) throws(CheckpointError) -> (VariableStore, Opening.Found) {
     var options = ReadOptions(collection: collection, scope: scope, allowLoss: allowLoss, listingOnly: listingOnly)
-    if let layout {
-      options.layout = try Opening.layout(layout, options: options)
-    } else if collection != nil || scope != nil {
+    if layout == nil, collection != nil || scope != nil {
       throw CheckpointError(
         .usage, "--collection and --scope choose variables of a graph", remedy: "name the graph with --layout")
     }
@@ -50,10 +61,94 @@ struct ReadingOptions: ParsableArguments {
     {
       throw ReadingOptions.saysItself(found)
     }
+    if let source = try layoutSource(of: path, graph: graph) {
+      let bare = try Opening.open(path, as: from ?? "npy", options: options)
+      if layout != nil, bare.found.format.name != "npy" { throw ReadingOptions.saysItself(bare.found) }
+      return (try inferred(bare.store, bare.found, source, options, graph, running, jobs), bare.found)
+    }
+    if let layout { options.layout = try Opening.layout(layout, options: options) }
     // A layout decides even where a manifest lies beside the vector.
     let (store, found) = try Opening.open(path, as: layout == nil ? from : from ?? "npy", options: options)
     if layout != nil, found.format.name != "npy" { throw ReadingOptions.saysItself(found) }
     return (store, found)
+  }
+
+  /// Whether a store was cut out of a vector that says nothing itself.
+  func isBareVector(_ store: VariableStore, _ found: Opening.Found) -> Bool {
+    found.format.name == "npy" && store.source.format == "npy-flat"
+  }
+
+  /// What may name the numbers of a vector whose layout nobody chose: the file of --layout, unless --collection or --scope
+  /// choose, or it is a manifest; else the graph of the command, or one with the vector's own name beside it.
+  private func layoutSource(of path: String, graph: String?) throws(CheckpointError) -> LayoutSource? {
+    if let layout { return collection == nil && scope == nil ? try Opening.layoutSource(layout) : nil }
+    guard from == nil || from == "npy", let found = try? Opening.find(path, as: from), found.format.name == "npy"
+    else { return nil }
+    let beside = found.stem + ".meta"
+    guard let meta = graph?.hasSuffix(".meta") == true ? graph : from == nil && Candidate.isFile(beside) ? beside : nil,
+      let source = try Opening.layoutSource(meta),
+      let array = try Opening.open(found.path, as: "npy").store.variables.first, array.tensor.shape.rank == 1,
+      // An array with the name of a variable is that variable.
+      !source.groups.contains(where: { $0.members.contains { $0.entry.name == array.name } })
+    else { return nil }
+    return source
+  }
+
+  /// The variables of a vector that nobody described, if it can be known which they are.
+  /// - Throws: `unsupported` where nothing decides; every layout that fits has been listed then.
+  private func inferred(
+    _ bare: VariableStore, _ found: Opening.Found, _ source: LayoutSource, _ options: ReadOptions, _ graph: String?,
+    _ running: GraphOptions?, _ jobs: Int?
+  ) throws(CheckpointError) -> VariableStore {
+    guard let vector = bare.variables.first?.tensor, vector.shape.rank == 1 else {
+      // It has the words for an array that is no vector.
+      var options = options
+      options.layout = Layout(entries: [], origin: source.origin)
+      return try Opening.open(found.path, as: found.format.name, options: options).store
+    }
+    var sources = [source]
+    var sibling = source.sibling
+    if let like {
+      let other = try Opening.open(like).store
+      sibling = other
+      sources.append(LayoutSource(other, origin: "the checkpoint \(like)"))
+    }
+    let inference = try LayoutInference(vector, path: found.path, sources: sources, sibling: sibling)
+    func open(_ layout: Layout) throws(CheckpointError) -> VariableStore {
+      var options = options
+      options.layout = layout
+      return try Opening.open(found.path, as: found.format.name, options: options).store
+    }
+    var answer: RecordedAnswer?
+    if let running, !running.expect.isEmpty {
+      guard let path = graph ?? source.graph?.path else {
+        throw CheckpointError(
+          .usage, "there is no graph that could compute what --expect says", remedy: "name it with --graph")
+      }
+      answer = try running.answer(try GraphLoader.load(path), jobs: jobs)
+    }
+    let outcome: LayoutInference.Outcome
+    if let answer {
+      outcome = try inference.outcome { (layout) throws(CheckpointError) in
+        try throwIfInterrupted()
+        return try answer.reproduction(try open(layout))
+      }
+    } else {
+      outcome = try inference.outcome(answer: nil)
+    }
+    switch outcome {
+    case .taken(let candidate, let reason):
+      var store = try open(candidate.layout)
+      store.source.notes.append("the vector is laid out as \(candidate.layout.origin), because \(reason)")
+      return store
+    case .open(let reason, let remedy):
+      for line in inference.listing { Console.say(line) }
+      let plain = layout == nil && graph == nil ? "; --from npy takes it as one array" : ""
+      throw CheckpointError(
+        .unsupported, "which variables the vector holds is not known: \(reason)", remedy: remedy + plain
+      )
+      .at(file: found.path)
+    }
   }
 
   private static func saysItself(_ found: Opening.Found) -> CheckpointError {
@@ -114,6 +209,7 @@ extension DType: ExpressibleByArgument {
 }
 
 extension ConversionRequest.Unmapped: ExpressibleByArgument {}
+extension MovingAverages: ExpressibleByArgument {}
 
 enum Machine {
   /// Cores that are there for this process.

@@ -16,6 +16,7 @@ enum Report {
   }
 
   static func warn(_ store: VariableStore) {
+    for note in store.source.notes { Console.say("note: \(note)") }
     for warning in store.source.warnings { Console.say("warning: \(warning)") }
     for loss in store.source.unreadable { Console.say("warning: '\(loss.variable)' cannot be read: it \(loss.reason)") }
   }
@@ -26,7 +27,9 @@ enum Report {
     if plan.isRenaming, store.graph?.path != nil, result.graph?.path == nil {
       Console.say("warning: names change, so the graph beside the source no longer fits and is not copied")
     }
-    if !plan.leftOut.isEmpty { Console.say("left out: \(Console.plural(plan.leftOut.count, "variable"))") }
+    if !plan.leftOut.isEmpty {
+      Console.say("left out: \(Console.plural(plan.leftOut.count, "variable")), \(Console.size(plan.leftOutBytes))")
+    }
     for loss in plan.losses { Console.say("lost: '\(loss.variable)': \(loss.reason)") }
   }
 
@@ -95,6 +98,18 @@ enum Report {
       }
       json.value("verified", verified)
       json.array("left_out") { json in for name in plan.leftOut { json.value(nil, name) } }
+      json.value("left_out_bytes", plan.leftOutBytes)
+      let averages = plan.steps.filter { $0.source.name != $0.name }
+      if !averages.isEmpty {
+        json.array("averages") { json in
+          for step in averages {
+            json.object(inline: true) { json in
+              json.value("name", step.name)
+              json.value("average", step.source.name)
+            }
+          }
+        }
+      }
       json.array("losses") { json in
         for loss in plan.losses {
           json.object(inline: true) { json in
@@ -103,7 +118,7 @@ enum Report {
           }
         }
       }
-      json.array("notes") { json in for note in plan.notes { json.value(nil, note) } }
+      json.array("notes") { json in for note in source.source.notes + plan.notes { json.value(nil, note) } }
       json.array("warnings") { json in for warning in source.source.warnings { json.value(nil, warning) } }
     }
     Console.print(json.finished())

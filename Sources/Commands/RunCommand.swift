@@ -39,6 +39,12 @@ struct RunCommand: ParsableCommand {
   var fetch: [String] = []
 
   @Option(
+    help: ArgumentHelp(
+      "What the original program computed: it decides how a bare vector is laid out, and another answer ends with status 1. Repeatable.",
+      valueName: "name=file|value"))
+  var expect: [String] = []
+
+  @Option(
     name: .customLong("repeat"),
     help: ArgumentHelp(
       "Run n times more after the first, and show what a run takes: the median, in ms.", valueName: "n"))
@@ -66,15 +72,21 @@ struct RunCommand: ParsableCommand {
     let graph = try GraphLoader.load(self.graph)
     var options = GraphOptions()
     options.feed = feed
+    options.expect = expect
     let targets = fetch.map(RunCommand.split)
     let request = try options.request(graph, fetches: targets.map(\.name), fillsPlaceholders: false)
     let runner = try GraphRunner(graph, threads: jobs ?? Machine.cores)
     _ = try runner.prepare(feeds: request.feeds.map(\.name), fetches: request.fetches)
     let load = watch.lap()
     let store = try (weights ?? Graphs.weights(of: self.graph)).map { (path) throws(CheckpointError) in
-      try reading.open(path).0
+      try reading.open(path, graph: self.graph, running: options, jobs: jobs).0
     }
     if let store { Report.warn(store) }
+    if let answer = try options.answer(graph, jobs: jobs), try answer.reproduction(store) == nil {
+      throw CheckpointError(
+        .different, "the graph does not compute what --expect says",
+        remedy: "look at the values with --fetch, or at the distance with verify")
+    }
     let evaluation = try GraphEvaluation(runner, request, store)
     let results = try evaluation.run()
     if let note = evaluation.note { Console.say("note: \(note)") }

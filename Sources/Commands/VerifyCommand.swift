@@ -33,12 +33,6 @@ struct VerifyCommand: ParsableCommand {
 
   @OptionGroup(title: "Running the graph") var running: GraphOptions
 
-  @Option(
-    help: ArgumentHelp(
-      "What the original program computed, as an .npy file or a JSON literal. Repeatable.", valueName: "name=file|value"
-    ))
-  var expect: [String] = []
-
   @Option(help: ArgumentHelp("Absolute tolerance (default: every bit must be equal).", valueName: "x"))
   var atol: Double = 0
 
@@ -77,12 +71,9 @@ struct VerifyCommand: ParsableCommand {
     if let path = graph ?? Graphs.beside(first) ?? Graphs.beside(second) {
       let graph = try GraphLoader.load(path)
       let request = try running.request(graph, fetches: running.fetch, fillsPlaceholders: true)
-      verification.expectations = try expect.map { (text) throws(CheckpointError) in
-        let argument = try TensorArgument(text, option: "--expect")
-        return (argument.name, try argument.tensor(dtype: nil))
-      }
+      verification.expectations = try running.expectations()
       try verification.compareGraph(graph, request, first, second, into: &report)
-    } else if !expect.isEmpty || !running.feed.isEmpty || !running.fetch.isEmpty {
+    } else if !running.expect.isEmpty || !running.feed.isEmpty || !running.fetch.isEmpty {
       throw CheckpointError(.usage, "there is no graph beside either checkpoint", remedy: "name it with --graph")
     }
     try first.source.requireUnchanged()
@@ -101,7 +92,10 @@ struct VerifyCommand: ParsableCommand {
   private func side(_ path: String) throws(CheckpointError) -> VariableStore {
     let found = try Opening.find(path, as: reading.from)
     let takesLayout = reading.layout == nil || found.format.name == "npy"
-    let store = takesLayout ? try reading.open(path).0 : try Opening.open(path, as: reading.from).store
+    let store =
+      takesLayout
+      ? try reading.open(path, graph: graph, running: running, jobs: jobs).0
+      : try Opening.open(path, as: reading.from).store
     Report.warn(store)
     return store
   }

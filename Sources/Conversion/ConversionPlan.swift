@@ -12,6 +12,7 @@ public struct ConversionRequest {
   public var names: NameGeneration?
   public var cast: DType?
   public var ordering = Ordering.automatic
+  public var averages = MovingAverages.keep
 
   public init() {}
 
@@ -23,7 +24,10 @@ public struct ConversionRequest {
 /// not be in it. Made before a byte is written.
 public struct ConversionPlan: Sendable {
   public struct Step: Sendable {
+    /// Whose values are taken.
     public let source: Variable
+    /// What the variable is called in the source; another than the source's own where a moving average takes its place.
+    public let name: Name
     public let target: Name
     /// Nil where the dtype stays.
     public let cast: DType?
@@ -35,8 +39,9 @@ public struct ConversionPlan: Sendable {
   let selection: Selection
   /// What the order is called.
   public let orderName: String
-  /// Variables that were not asked for.
+  /// Variables that were not asked for, and what they take.
   public let leftOut: [Name]
+  public let leftOutBytes: Int
   /// What will be lost, and whether the person must agree to it first.
   public var losses: [Loss]
   public var notes: [String]
@@ -49,11 +54,12 @@ public struct ConversionPlan: Sendable {
     try request.selection.requireMatches(in: store)
     let (ordered, orderName) = try request.ordering.apply(to: store)
     self.orderName = orderName
-    let selected = ordered.filter(request.selection.includes)
-    var leftOut = ordered.filter { !request.selection.includes($0) }.map(\.name)
+    let averaged = try request.averages.apply(to: ordered, of: store)
+    let selected = averaged.variables.filter(request.selection.includes)
+    var leftOut = averaged.leftOut + averaged.variables.filter { !request.selection.includes($0) }.map(\.name)
     let naming = try Naming(request, store)
     var losses: [Loss] = []
-    var notes: [String] = []
+    var notes = averaged.notes
     let named = try ConversionPlan.rename(selected, request, naming, leftOut: &leftOut, &losses, &notes)
     var steps: [Step] = []
     for (variable, target) in named {
@@ -73,16 +79,20 @@ public struct ConversionPlan: Sendable {
       if let wanted = request.cast, cast == nil, variable.tensor.dtype != wanted {
         notes.append("'\(variable.name)' stays \(variable.tensor.dtype.rawValue), which cannot be cast")
       }
-      steps.append(Step(source: variable, target: target, cast: cast, loss: loss))
+      steps.append(
+        Step(
+          source: averaged.shadows[variable.name] ?? variable, name: variable.name, target: target, cast: cast,
+          loss: loss))
     }
     template = naming.template
     if let template { ConversionPlan.fill(template, &steps, &leftOut, &losses, &notes) }
     self.steps = steps
+    leftOutBytes = leftOut.reduce(0) { $0 + (store[$1]?.tensor.byteCount ?? 0) }
     selection = request.selection
     self.leftOut = leftOut
     self.losses = losses
     self.notes = notes
-    isRenaming = steps.contains { $0.source.name != $0.target }
+    isRenaming = steps.contains { $0.name != $0.target }
   }
 
   /// Where names come from besides the map and the rules.
@@ -205,8 +215,8 @@ public struct ConversionPlan: Sendable {
     for step in steps {
       let tensor = step.source.tensor
       if let objection = template.objection(to: step.cast ?? tensor.dtype, tensor.shape, at: step.target) {
-        losses.append(Loss(variable: step.source.name, reason: "\(objection) at '\(step.target)'"))
-        leftOut.append(step.source.name)
+        losses.append(Loss(variable: step.name, reason: "\(objection) at '\(step.target)'"))
+        leftOut.append(step.name)
       } else {
         fitting.append(step)
         filled.insert(step.target)
@@ -248,13 +258,15 @@ public struct ConversionPlan: Sendable {
         try step.cast.map { (dtype) throws(CheckpointError) in try step.source.tensor.cast(to: dtype) }
         ?? step.source.tensor
       variables.append(
-        Variable(name: step.target, tensor: tensor, role: step.source.role, attributes: step.source.attributes))
+        Variable(
+          name: step.target, tensor: tensor, role: source[step.name]?.role ?? step.source.role,
+          attributes: step.source.attributes))
     }
     guard template == nil else { return try filled(with: variables, from: source) }
     var store = try source.replacing(variables)
     if isRenaming {
       var names: [Name: Name] = [:]
-      for step in steps where step.source.name != step.target { names[step.source.name] = step.target }
+      for step in steps where step.name != step.target { names[step.name] = step.target }
       store.graph = store.graph?.renaming(names)
     }
     if isRenaming { store.layers = [] }
@@ -300,6 +312,7 @@ extension ConversionPlan {
         }
       }
       json.array("left_out") { json in for name in leftOut { json.value(nil, name) } }
+      json.value("left_out_bytes", leftOutBytes)
       json.array("losses") { json in
         for loss in losses {
           json.object(inline: true) { json in

@@ -77,6 +77,26 @@ public enum Opening {
       origin: "the checkpoint \(path)\(order.isEmpty ? ", in the order of its names" : "")", graph: store.graph)
   }
 
+  /// What a graph or another checkpoint says about the variables that a vector may hold.
+  /// - Returns: nil for a manifest, which leaves nothing to find out.
+  public static func layoutSource(_ path: String) throws(CheckpointError) -> LayoutSource? {
+    for row in AllFormats.rows {
+      if Candidate.isFile(path), let source = try row.reader?.layoutSource(path) { return source }
+    }
+    if path.hasSuffix(".json") { return nil }
+    let found = try find(path)
+    guard let reader = found.format.reader else { return nil }
+    do throws(CheckpointError) {
+      return LayoutSource(try reader.open(found.path, options: ReadOptions()), origin: "the checkpoint \(path)")
+    } catch {
+      // Names and shapes are known although the data are not there.
+      var source = LayoutSource(
+        try reader.open(found.path, options: ReadOptions(listingOnly: true)), origin: "the checkpoint \(path)")
+      source.sibling = nil
+      return source
+    }
+  }
+
   private static func row(named name: String) throws(CheckpointError) -> CheckpointFormat {
     if let row = AllFormats.named(name) { return row }
     let known = AllFormats.rows.map(\.name).joined(separator: ", ")
@@ -128,8 +148,11 @@ enum FileKind {
       (Array("version https://git-lfs".utf8), "is a Git LFS pointer, not the file itself (fetch it with git lfs pull)"),
       (Array("<!DOCTYPE".utf8), "is a web page, not a checkpoint (the download failed)"),
       (Array("<html".utf8), "is a web page, not a checkpoint (the download failed)"),
-      ([0x89] + Array("HDF".utf8), "is an HDF5 file, which this version cannot read"),
-      (Array("PK".utf8), "is a zip archive without arrays of numpy and weights of Keras, which this version cannot read"),
+      ([0x89] + Array("HDF".utf8), "begins like an HDF5 file, but its signature is damaged"),
+      (
+        Array("PK".utf8),
+        "is a zip archive without arrays of numpy and weights of Keras, which this version cannot read"
+      ),
       (Array("node {".utf8), "is a graph written as text, which is not read (write it as binary: as_text=False)"),
       ([0x1f, 0x8b], "is compressed with gzip (unpack it first)"),
     ]

@@ -59,6 +59,7 @@ struct ChunkedStorage: TensorStorage {
     var element = offset / width
     let end = element + span.byteCount / width
     var done = 0
+    let fill = FillStorage(dataset.fill, width: width, byteCount: chunkBytes)
     var last: (index: [Int], bytes: [UInt8])?
     while element < end {
       // Where the element is: chunk, place in the chunk, and how far the chunk goes on from there.
@@ -84,7 +85,11 @@ struct ChunkedStorage: TensorStorage {
         last = (index, bytes)
       }
       var part = span._mutatingExtracting(done..<done + run * width)
-      try MemoryStorage(bytes).read(into: &part, at: place * width)
+      if bytes.isEmpty {
+        try fill.read(into: &part, at: place * width)
+      } else {
+        try MemoryStorage(bytes).read(into: &part, at: place * width)
+      }
       done += run * width
       element += run
     }
@@ -98,6 +103,7 @@ struct ChunkedStorage: TensorStorage {
     }
   }
 
+  /// The elements of a chunk; nothing where it was never stored.
   private func load(_ index: [Int]) throws(CheckpointError) -> [UInt8] {
     var offsets = [UInt64](repeating: 0, count: rank)
     for (i, origin) in origins.enumerated() {
@@ -115,10 +121,7 @@ struct ChunkedStorage: TensorStorage {
     request.append(little: UInt32(rank))
     for offset in offsets { request.append(little: offset) }
     let stored = try worker.data(CK_HDF5_CHUNK, request, of: dataset.path, limit: limit + 4)
-    if stored.isEmpty {
-      return try FillStorage(dataset.fill, width: width, byteCount: chunkBytes).allBytes()
-    }
-    return try pipeline.decode(stored, chunkBytes: chunkBytes)
+    return stored.isEmpty ? [] : try pipeline.decode(stored, chunkBytes: chunkBytes)
   }
 }
 

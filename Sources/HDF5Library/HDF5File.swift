@@ -146,7 +146,13 @@ private struct TensorOfDataset {
         dtype: dtype, shape: shape,
         storage: DecodedStorage(worker, dataset, code: code, width: dtype.width ?? 1, byteCount: size))
     case .fixedStrings(let width, let padding):
-      let bytes = try storage(try plausible(shape, width: width), width: width).allBytes()
+      let size = try plausible(shape, width: width)
+      // Strings are kept in memory, so that a size that the file does not bear out is believed sooner than it is kept.
+      guard shape.elementCount <= mostStrings, size <= 1 << 26 + 16 * file.file.size else {
+        throw CheckpointError(
+          .corrupt, "\(size) bytes of strings are more than a file of \(file.file.size) bytes can hold")
+      }
+      let bytes = try storage(size, width: width).allBytes()
       let strings = try FixedStrings.cut(bytes, width: width, padding: padding)
       return try Tensor(dtype: .string, shape: shape, storage: StringStorage(strings))
     case .variableStrings:
@@ -173,7 +179,9 @@ private struct TensorOfDataset {
     switch dataset.layout {
     case .contiguous(let offset):
       guard let offset else { return FillStorage(dataset.fill, width: width, byteCount: size) }
-      return try FileStorage(file.file, offset: file.base + offset, byteCount: size)
+      let (start, overflow) = file.base.addingReportingOverflow(offset)
+      guard !overflow else { throw CheckpointError(.corrupt, "its bytes lie outside the file, at \(offset)") }
+      return try FileStorage(file.file, offset: start, byteCount: size)
     case .chunked(let chunk):
       if let pipeline = try FilterPipeline(dataset.filters, width: width), let shape = dataset.shape {
         return try ChunkedStorage(
@@ -197,10 +205,13 @@ private struct TensorOfDataset {
     }
   }
 
+  /// What a file of this size may have of strings, and of characters in those of variable length: many elements may name the
+  /// same ones.
+  private var mostStrings: Int { 1 << 20 + 16 * file.file.size }
+
   private func variableStrings(_ count: Int) throws(CheckpointError) -> [[UInt8]] {
     try requireLibraryFilters()
-    // Many elements may name the same characters; what they come to in all is bounded by what a file of this size says.
-    let most = 1 << 20 + 16 * file.file.size
+    let most = mostStrings
     guard count <= most else {
       throw CheckpointError(.corrupt, "\(count) strings are more than a file of \(file.file.size) bytes can hold")
     }

@@ -172,6 +172,8 @@ extension HDF5Attribute {
         let storage =
           swapped ? MemoryStorage(try ByteSwappedStorage(plain, wordWidth: dtype.wordWidth ?? 1).allBytes()) : plain
         return .tensor(try Tensor(dtype: dtype, shape: shape, storage: storage))
+      // More strings than any program gives to an attribute; they would take many times the bytes that they have here.
+      case .fixedStrings where shape.elementCount > 1 << 20: return nil
       case .fixedStrings(let width, let padding):
         let strings = try FixedStrings.cut(bytes, width: width, padding: padding)
         return .tensor(try Tensor(dtype: .string, shape: shape, storage: StringStorage(strings)))

@@ -70,7 +70,8 @@ package struct HDF5Output: ~Copyable {
       request += [2, 0, 0]
     case .tensor(let tensor):
       if let strings = attribute.strings {
-        let isText = strings.contains { $0.contains { $0 > 0x7f } }
+        let isASCII = strings.allSatisfy { $0.allSatisfy { $0 < 0x80 } }
+        let isText = strings.allSatisfy { String(validating: $0, as: UTF8.self) != nil }
         let hasNul = strings.contains { $0.contains(0) }
         let width = strings.map(\.count).max() ?? 0
         if tensor.shape.rank == 0, !hasNul {
@@ -79,7 +80,7 @@ package struct HDF5Output: ~Copyable {
           request.append(2)
           request.append(variable: strings)
         } else {
-          request.append(type: .fixedString(width: max(1, width), isText: isText))
+          request.append(type: .fixedString(width: max(1, width), isText: isText && !isASCII))
           request.append(space: tensor.shape)
           request.append(1)
           for string in strings { request += string + [UInt8](repeating: 0, count: max(1, width) - string.count) }
@@ -127,7 +128,8 @@ package struct HDF5Output: ~Copyable {
     }
   }
 
-  /// Strings with a NUL in them cannot be strings of C; they become lists of bytes.
+  /// Strings with a NUL in them cannot be strings of C; they become lists of bytes. What is not UTF-8 is not marked as that:
+  /// h5py 2 would decode it.
   private mutating func write(
     _ strings: StringStorage, of tensor: Tensor, to path: Name, _ attributes: [Attribute]
   ) throws(CheckpointError) {
@@ -136,9 +138,18 @@ package struct HDF5Output: ~Copyable {
       dtype: .uint8, shape: try Shape.vector(strings.characters.byteCount), storage: strings.characters
     ).bytes()
     let hasNul = characters.contains(0)
+    var isText = false
+    if !hasNul, characters.contains(where: { $0 > 0x7f }) {
+      isText = true
+      var start = 0
+      for length in strings.lengths where isText {
+        isText = String(validating: characters[start..<start + length], as: UTF8.self) != nil
+        start += length
+      }
+    }
     var request: [UInt8] = []
     request.append(text: path.bytes)
-    request.append(type: hasNul ? .variableBytes : .variableString(isText: characters.contains { $0 > 0x7f }))
+    request.append(type: hasNul ? .variableBytes : .variableString(isText: isText))
     request.append(space: tensor.shape)
     request += [0, 0, 0]
     try worker.tell(CK_HDF5_DATASET, request)

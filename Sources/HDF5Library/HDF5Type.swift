@@ -179,7 +179,7 @@ extension HDF5Type.Integer {
 extension HDF5Type.Float {
   /// The IEEE type that it is, exactly.
   var dtype: DType? {
-    guard offset == 0, precision == 8 * width, normalisation == 0 else { return nil }
+    guard width <= 8, offset == 0, precision == 8 * width, normalisation == 0 else { return nil }
     return switch (width, fields, bias) {
     case (2, [15, 10, 5, 0, 10], 15): .float16
     case (4, [31, 23, 8, 0, 23], 127): .float32

@@ -32,18 +32,30 @@ struct DecodedStorage: TensorStorage {
 
 /// Elements that were never stored: one value, over and over.
 struct FillStorage: TensorStorage {
-  let element: [UInt8]
+  /// Whole elements, some KiB of them.
+  private let pattern: MemoryStorage
   let byteCount: Int
 
   /// - Parameter element: one element, or nothing for zeros.
   init(_ element: [UInt8], width: Int, byteCount: Int) {
-    self.element = element.count == width ? element : [UInt8](repeating: 0, count: max(1, width))
+    var pattern = element
+    if element.count != width || element.allSatisfy({ $0 == 0 }) {
+      pattern = [UInt8](repeating: 0, count: 1 << 14)
+    } else {
+      while pattern.count < 1 << 14 { pattern += pattern }
+    }
+    self.pattern = MemoryStorage(pattern)
     self.byteCount = byteCount
   }
 
   func read(into span: inout MutableRawSpan, at offset: Int) throws(CheckpointError) {
-    for i in 0..<span.byteCount {
-      span.storeBytes(of: element[(offset + i) % element.count], toByteOffset: i, as: UInt8.self)
+    var done = 0
+    while done < span.byteCount {
+      let place = (offset + done) % pattern.byteCount
+      let count = min(pattern.byteCount - place, span.byteCount - done)
+      var part = span._mutatingExtracting(done..<done + count)
+      try pattern.read(into: &part, at: place)
+      done += count
     }
   }
 }

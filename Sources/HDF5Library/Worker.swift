@@ -40,7 +40,14 @@ package final class HDF5Worker: Sendable {
   private static let seconds: CInt = 3
 
   /// - Throws: `corrupt` where the library refuses the file, `unsupported` where there is no library.
-  package init(_ access: Access) throws(CheckpointError) {
+  package convenience init(_ access: Access) throws(CheckpointError) {
+    try self.init(access, executable: WorkerExecutable.path())
+  }
+
+  /// - Parameters:
+  ///   - executable: what is started.
+  ///   - silence: the longest that is waited for, in seconds; nil for what the file's size justifies.
+  init(_ access: Access, executable: String, silence: CInt? = nil) throws(CheckpointError) {
     let (descriptor, mode, base, size): (CInt, Character, Int, Int)
     switch access {
     case .reading(let file, let start, let end):
@@ -49,11 +56,11 @@ package final class HDF5Worker: Sendable {
       // A day: what is written is ours.
       (path, descriptor, mode, base, size) = (file.target, file.handle, needs18 ? "W" : "w", start, 1 << 40)
     }
-    patience = CInt(clamping: 20 + size >> 22)
+    patience = silence ?? CInt(clamping: 20 + size >> 22)
     var process: pid_t = 0
     // SAFETY: the pointer to `process` is used inside the call only.
     socket = unsafe ck_hdf5_spawn(
-      WorkerExecutable.path(), descriptor, CInt(mode.asciiValue ?? 0), UInt64(base), UInt64(size), HDF5Worker.seconds,
+      executable, descriptor, CInt(mode.asciiValue ?? 0), UInt64(base), UInt64(size), HDF5Worker.seconds,
       &process)
     self.process = process
     guard socket >= 0 else {
@@ -61,17 +68,16 @@ package final class HDF5Worker: Sendable {
       (version, end) = ("", 0)
       throw CheckpointError.system(.io, "the HDF5 worker cannot be started", -socket)
     }
-    let ready: Reply
     do throws(CheckpointError) {
-      ready = try HDF5Worker.receive(socket, patience: patience, limit: 64)
+      let ready = try HDF5Worker.receive(socket, patience: patience, limit: 64)
       guard ready.kind == CK_HDF5_READY else { throw HDF5Worker.nonsense() }
+      var fields = ByteCursor(ready.bytes)
+      let version = "\(try fields.fixed32()).\(try fields.fixed32()).\(try fields.fixed32())"
+      (self.version, end) = (version, Int(clamping: try fields.fixed64()))
     } catch {
       (version, end) = ("", 0)
       throw state.withLock { HDF5Worker.explain(error, socket, process, path, &$0) }
     }
-    var fields = ByteCursor(ready.bytes)
-    version = "\(try fields.fixed32()).\(try fields.fixed32()).\(try fields.fixed32())"
-    end = Int(clamping: try fields.fixed64())
   }
 
   deinit {
@@ -196,7 +202,7 @@ package final class HDF5Worker: Sendable {
     let signal = ck_hdf5_bury(process)
     state.isBuried = true
     var failure = error
-    if ck_interrupted_by_person() { failure = CheckpointError(.interrupted, "interrupted; nothing was written") }
+    if isInterrupted() { failure = CheckpointError(.interrupted, "interrupted; nothing was written") }
     if error.message == Ending.gone || error.message == Ending.late {
       let reason =
         switch (error.message, signal) {
@@ -210,7 +216,7 @@ package final class HDF5Worker: Sendable {
     return failure.at(file: path, variable: object)
   }
 
-  private static func ck_interrupted_by_person() -> Bool {
+  private static func isInterrupted() -> Bool {
     do throws(CheckpointError) { try throwIfInterrupted() } catch { return true }
     return false
   }

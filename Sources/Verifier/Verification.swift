@@ -109,7 +109,9 @@ package struct Verification {
     for (i, expectation) in expectations.enumerated() {
       let tolerance = self.tolerance.isExact ? Tolerance.program : self.tolerance
       report.expectations.append(
-        try finding(TensorName(expectation.name).text, second[asked + i], expectation.tensor, tolerance))
+        try finding(
+          TensorName(expectation.name).text, second[asked + i],
+          try expectation.tensor.asComputed(second[asked + i].dtype), tolerance))
     }
     if report.fetches.contains(where: { !$0.isSame }) {
       report.firstDifference = try firstDifference(graph, request, before, renamed)

@@ -55,6 +55,31 @@ import Testing
     #expect(folder.names == ["model.index"])
   }
 
+  @Test func aDiskThatIsTooSmallLeavesNothing() throws {
+    let folder = try TemporaryFolder()
+    let error = failure {
+      var output = try StagedOutput(prefix: folder("model"), replacing: false, protecting: [])
+      _ = try output.create(suffix: ".index", size: 1 << 60)
+    }
+    // A file system that cannot reserve says nothing of it.
+    #expect(error == nil || error?.code == .io)
+    #expect(folder.names == [])
+  }
+
+  @Test func whatWasMovedBeforeTheIndexFailedGoesAgain() throws {
+    let folder = try TemporaryFolder()
+    let error = failure {
+      var output = try StagedOutput(prefix: folder("model"), replacing: false, protecting: [])
+      try output.create(suffix: ".data", size: 1).write([1], at: 0)
+      try output.create(suffix: ".index", place: .index, size: 1).write([2], at: 0)
+      try folder.write([7], to: "model.index")
+      _ = try output.commit()
+    }
+    #expect(error?.code == .cannotCreate)
+    #expect(folder.names == ["model.index"])
+    #expect(try folder.read("model.index") == [7])
+  }
+
   @Test func replacesWhenAsked() throws {
     let folder = try TemporaryFolder()
     try folder.write([7, 7, 7], to: "model.index")

@@ -229,7 +229,8 @@ import Testing
       ("d.npy", [0x93] + Array("NUMPY".utf8) + [1, 0] + junk), ("e.index.json", junk),
       ("f.index.json", Array("{\"format\": \"npy-flat\", \"version\": 1, ".utf8) + junk), ("checkpoint", junk),
       ("g", junk), ("i", junk + magic), ("j.pb", [0x0a] + junk), ("k.pkl", [0x80, 2] + junk),
-      ("h.data-00000-of-00001", junk), ("l.npz", junk), ("m.safetensors", junk), ("n", Array("PK\u{3}\u{4}".utf8) + junk),
+      ("h.data-00000-of-00001", junk), ("l.npz", junk), ("m.safetensors", junk),
+      ("n", Array("PK\u{3}\u{4}".utf8) + junk),
       ("o.h5", junk), ("p.keras", junk), ("q.weights.json", junk),
     ] {
       try folder.write(bytes, to: name)

@@ -375,4 +375,34 @@ struct BundleBytes {
     #expect(
       prepared.notes == ["the graph cannot be given the new names: \(folder("a.meta")): it has no saver of its own"])
   }
+
+  /// Whatever they are called, what an optimizer is given besides its variable is a slot, and what moves towards a variable
+  /// is its average.
+  @Test func nodesSayWhatVariablesAreFor() throws {
+    var graph = GraphBuilder()
+    for name in ["w", "first", "second", "p1", "p2", "shadow", "sum"] {
+      graph.variable(name, [name.hasPrefix("p") ? 1 : 3])
+    }
+    graph.node("steps", "VariableV2", [], ["dtype": GraphBuilder.type(9), "shape": GraphBuilder.shape([])])
+    graph.node(
+      "train", "ApplyAdam", ["w", "first", "second", "p1/read", "p2/read", "rate", "b1", "b2", "e", "gradient"])
+    graph.node("sums", "ResourceSparseApplyAdagrad", ["w", "sum", "rate", "gradient", "rows"])
+    graph.node("difference", "Sub", ["shadow/read", "w/read"])
+    graph.node("part", "Mul", ["difference", "rate"])
+    graph.node("move", "AssignSub", ["shadow", "part"])
+    graph.node("count", "AssignAdd", ["steps", "one"])
+    let all = ["w", "first", "second", "p1", "p2", "shadow", "sum", "steps"]
+    graph.collection("variables", all)
+    graph.collection("trainable_variables", ["w"])
+    let folder = try TemporaryFolder()
+    try folder.write(graph.metaGraph, to: "a.meta")
+    let source = try #require(try BundleReader().layoutSource(folder("a.meta")))
+    let members = source.groups[0].members
+    #expect(members.map { "\($0.entry.name)" } == all)
+    #expect(members.map(\.role) == [.weight, .slot, .slot, .counter, .counter, .ema, .slot, .counter])
+    #expect(members.filter(\.isNonnegative).map { "\($0.entry.name)" } == ["second", "sum"])
+    #expect(members[5].owner == "w")
+    #expect(source.graph?.averages == ["shadow": "w"])
+    #expect(source.groups.map(\.name) == ["the collection 'variables'", "the collection 'trainable_variables'"])
+  }
 }

@@ -30,6 +30,8 @@ public final class TemporaryFolder: Sendable {
 
   public func read(_ name: String) throws -> [UInt8] { try Array(Data(contentsOf: URL(fileURLWithPath: self(name)))) }
 
+  public func remove(_ name: String) throws { try FileManager.default.removeItem(atPath: self(name)) }
+
   /// Everything in it, hidden files too, sorted.
   public var names: [String] { Candidate.names(in: path) }
 

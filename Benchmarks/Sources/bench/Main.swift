@@ -12,8 +12,8 @@ struct Bench {
 
   static func main() {
     let arguments = CommandLine.arguments
-    guard arguments.count >= 4, ["all", "files", "graphs"].contains(arguments[3]) else {
-      print("usage: bench CKPT_CONVERT CASES all|files|graphs [ORACLES [FOLDER]]")
+    guard arguments.count >= 4, ["all", "files", "hdf5", "graphs"].contains(arguments[3]) else {
+      print("usage: bench CKPT_CONVERT CASES all|files|hdf5|graphs [ORACLES [FOLDER]]")
       exit(64)
     }
     let oracles = arguments.count > 4 ? arguments[4] : getenv("ORACLES").map { String(cString: $0) } ?? ""
@@ -25,8 +25,12 @@ struct Bench {
       exit(73)
     }
     let bench = Bench(tool: arguments[1], cases: arguments[2], folder: folder)
-    if arguments[3] != "graphs" { bench.all() }
-    if arguments[3] != "files" {
+    if arguments[3] == "hdf5" { bench.hdf5(oracles) }
+    if ["all", "files"].contains(arguments[3]) {
+      bench.all()
+      bench.hdf5(oracles)
+    }
+    if ["all", "graphs"].contains(arguments[3]) {
       Graphs(
         tool: arguments[1], cases: arguments[2], folder: folder, script: "Benchmarks/graph/tf_times.py",
         oracles: oracles.isEmpty ? nil : oracles
@@ -110,29 +114,76 @@ struct Bench {
     }
   }
 
+  /// The same GiB to HDF5 and back, and what h5py and numpy do in the place of ours.
+  private func hdf5(_ oracles: String) {
+    let flat = makeFlat("large", tensors: 64, elements: 4 << 20)
+    let (bundle, made) = ("\(folder)/bundle", "\(folder)/made.h5")
+    guard run([tool, flat, "--to", "tf-bundle", "-o", bundle, "--verify", "none"]) != nil else {
+      return failed("making a bundle")
+    }
+    for name in ["large.npy", "large.index.json"] { unlink("\(folder)/\(name)") }
+    let shard = "\(bundle).data-00000-of-00001"
+    compare(
+      "bundle -> hdf5, 1 GiB", [tool, bundle, "--to", "hdf5", "-o", "\(folder)/out", "--verify", "none"],
+      ["cp", shard, "\(folder)/copy"], limit: 1.6)
+    guard run([tool, bundle, "--to", "hdf5", "-o", made, "--verify", "none"]) != nil else {
+      return failed("making \(made)")
+    }
+    compare(
+      "hdf5 -> bundle, 1 GiB", [tool, made, "--to", "tf-bundle", "-o", "\(folder)/out", "--verify", "none"],
+      ["cp", made, "\(folder)/copy"], limit: 1.6)
+    let python = ["\(oracles)/tf2/bin/python", "Benchmarks/hdf5/h5py_times.py"]
+    guard !oracles.isEmpty, access(python[0], X_OK) == 0 else {
+      say("hdf5 against h5py: skipped, \(python[0]) is not there")
+      return removeNames(["bundle.index", "bundle.data-00000-of-00001", "made.h5"])
+    }
+    compare(
+      "hdf5 -> npy-flat, 1 GiB, against h5py and numpy",
+      [tool, made, "--to", "npy-flat", "-o", "\(folder)/out", "--verify", "none"],
+      python + ["flat", made, "\(folder)/out-h5py.npy"], limit: 1, turns: 3)
+    removeNames(["bundle.index", "bundle.data-00000-of-00001", "made.h5"])
+    let small = makeFlat("small", tensors: 16, elements: 1 << 20, areWeights: true)
+    let plain = "\(folder)/plain.h5"
+    guard run([tool, small, "--to", "hdf5", "-o", plain, "--verify", "none"]) != nil else {
+      return failed("making \(plain)")
+    }
+    compare(
+      "hdf5 -> hdf5, gzip 4 with shuffle, 64 MiB, against h5py",
+      [tool, plain, "--to", "hdf5", "--compress", "gzip:4", "-o", "\(folder)/out", "--verify", "none"],
+      python + ["gzip", plain, "\(folder)/out-h5py.h5"], limit: 0.56, turns: 3, ofClock: true)
+    removeNames(["small.npy", "small.index.json", "plain.h5"])
+  }
+
+  private func removeNames(_ names: [String]) { for name in names { unlink("\(folder)/\(name)") } }
+
   private func small() {
     alone(
       "mnist-slim epoch 9 -> npy-flat, verified",
       [tool, "\(cases)/mnist-slim/checkpoints/epoch-9", "--to", "npy-flat", "-o", "\(folder)/out"], limit: 0.02)
   }
 
-  private func compare(_ title: String, _ command: [String], _ other: [String], limit: Double) {
+  private func compare(
+    _ title: String, _ command: [String], _ other: [String], limit: Double, turns: Int = Bench.runs,
+    ofClock: Bool = false
+  ) {
     var costs: [Cost] = []
     var ratios: [Double] = []
+    var walls: [Double] = []
     var others: [Double] = []
-    for turn in 0...Bench.runs {
+    for turn in 0...turns {
       guard let cost = run(command), let reference = run(other) else { return failed(title) }
       clean()
       guard turn > 0 else { continue }
       costs.append(cost)
       others.append(reference.cpu)
       ratios.append(cost.cpu / reference.cpu)
+      walls.append(cost.wall / reference.wall)
     }
     let cpu = median(costs.map(\.cpu))
     let ratio = cpu / median(others)
     line(
       title,
-      "cpu \(fixed(cpu)) s, wall \(fixed(median(costs.map(\.wall)))) s, cp \(fixed(median(others))) s cpu: \(fixed(ratio)) x (pairs \(fixed(median(ratios))) x, limit \(limit)), peak \(fixed(costs.map(\.peak).max() ?? 0)) MiB (limit 64)"
+      "cpu \(fixed(cpu)) s, wall \(fixed(median(costs.map(\.wall)))) s, \(other[0] == "cp" ? "cp" : "the other") \(fixed(median(others))) s cpu: \(fixed(ratio)) x (pairs \(fixed(median(ratios))) x\(ofClock ? "" : ", limit \(limit)")), clock \(fixed(median(walls))) x\(ofClock ? " (limit \(limit))" : ""), peak \(fixed(costs.map(\.peak).max() ?? 0)) MiB (limit 64)"
     )
   }
 
@@ -153,7 +204,8 @@ struct Bench {
   private func failed(_ title: String) { say("\(title): FAILED") }
 
   /// A vector of random bits and its manifest.
-  private func makeFlat(_ name: String, tensors: Int, elements: Int) -> String {
+  /// - Parameter areWeights: numbers between -0.1 and 0.1 instead, which compress as weights do.
+  private func makeFlat(_ name: String, tensors: Int, elements: Int, areWeights: Bool = false) -> String {
     let count = tensors * elements
     var header = "{'descr': '<f4', 'fortran_order': False, 'shape': (\(count),), }"
     while (10 + header.utf8.count + 1) % 64 != 0 { header += " " }
@@ -173,6 +225,11 @@ struct Bench {
           state ^= state >> 7
           state ^= state << 17
           buffer.storeBytes(of: state, toByteOffset: 8 * i, as: UInt64.self)
+          guard areWeights else { continue }
+          for (part, place) in [(state >> 32, 8 * i), (state & 0xffff_ffff, 8 * i + 4)] {
+            let weight = Float(Int32(truncatingIfNeeded: part)) * 0.1 / 2_147_483_648
+            buffer.storeBytes(of: weight, toByteOffset: place, as: Float.self)
+          }
         }
       }
       fwrite(bytes, 1, bytes.count, file)

@@ -6,10 +6,11 @@
 # SNAPPY: the program built from snappy_table.cc
 here=$(dirname "$0"); out=$1; export PYTHONDONTWRITEBYTECODE=1
 mkdir -p "$out"
-rm -rf "$out"/parts "$out"/tf-* "$out"/npy
+rm -rf "$out"/parts "$out"/tf-* "$out"/npy "$out"/hdf5
 $PY18 $here/gen_tf1.py "$out"; $PY115 $here/gen_tf1.py "$out"; $PY2 $here/gen_tf2.py "$out"
 $PY115 $here/gen_snappy.py "$out" "$SNAPPY"
 $PY2 $here/gen_npy.py "$out"
+$PY2 $here/gen_hdf5.py "$out"; $PY18 $here/gen_hdf5.py "$out"
 $PY2 $here/assemble.py "$out"
 $PY115 $here/verify.py "$out" tf; $PY2 $here/verify.py "$out"
 rm -rf "$out/parts"

@@ -58,14 +58,13 @@ struct KerasH5File {
     var store = VariableStore(
       source: .init(format: "keras-h5", path: path, files: [hdf5.file], warnings: hdf5.warnings))
     let parts = try parts()
-    let names = try KerasNames.variables(
-      parts.map { (layer: $0.name, kind: $0.kind, labels: $0.weights.map(\.label)) })
-    for (part, names) in zip(parts, names) {
-      for (weight, name) in zip(part.weights, names) {
-        let attributes = store.keep(weight.dataset.attributes, of: weight.dataset.path)
-        let tensor = try hdf5.tensor(weight.dataset)
-        let kept = attributes.filter { !($0.name == "dtype" && weight.dataset.marked == tensor.dtype) }
-        try store.append(Variable(name: name, tensor: tensor, role: .weight, attributes: kept))
+    let labelled = parts.map { part in
+      VariableStore.Layer(name: part.name, kind: part.kind, members: [], labels: part.weights.map(\.label))
+    }
+    for (part, derived) in zip(parts, KerasNames.variables(labelled)) {
+      var names: [Name] = []
+      for (weight, name) in zip(part.weights, derived) {
+        names.append(try store.append(weight.dataset, of: hdf5, named: name))
       }
       store.layers.append(
         .init(name: part.name, kind: part.kind, members: names, labels: part.weights.map(\.label)))
@@ -140,7 +139,7 @@ struct KerasH5File {
       guard let dataset = datasets[path], !store.contains(path) else { continue }
       store.source.warnings.append("'\(path)' is listed by no layer, so that Keras would not read it")
       do throws(CheckpointError) {
-        try store.append(Variable(name: path, tensor: try hdf5.tensor(dataset), role: .other))
+        _ = try store.append(dataset, of: hdf5, named: path)
       } catch  where error.code == .unsupported {
         store.source.unreadable.append(Loss(variable: path, reason: error.message))
       }
@@ -153,21 +152,32 @@ struct KerasH5File {
 
 /// Names of variables for the labels of weights, and back.
 enum KerasNames {
-  /// The label without the `:0` of TensorFlow's tensors. Where two are equal, with the layer before it.
-  static func variables(
-    _ parts: [(layer: Name, kind: VariableStore.Layer.Kind, labels: [Name])]
-  ) throws(CheckpointError) -> [[Name]] {
+  /// For each layer the names of its weights: the label without the `:0` of TensorFlow's tensors. Where two are equal, with the
+  /// layer before it.
+  static func variables(_ layers: [VariableStore.Layer]) -> [[Name]] {
     var count: [Name: Int] = [:]
-    for part in parts { for label in part.labels { count[plain(label), default: 0] += 1 } }
-    return parts.map { part in
-      part.labels.map { label in
+    for layer in layers { for label in layer.labels { count[plain(label), default: 0] += 1 } }
+    return layers.map { layer in
+      layer.labels.map { label in
         let name = plain(label)
-        return count[name] == 1 ? name : Name(bytes: part.layer.bytes + [UInt8(ascii: "/")] + name.bytes)
+        return count[name] == 1 ? name : Name(bytes: layer.name.bytes + [UInt8(ascii: "/")] + name.bytes)
       }
     }
   }
 
   static func plain(_ label: Name) -> Name { label.hasSuffix(":0") ? Name(bytes: label.bytes.dropLast(2)) : label }
+}
 
-  static func label(_ name: Name) -> Name { name.hasSuffix(":0") ? name : Name(bytes: name.bytes + Array(":0".utf8)) }
+extension VariableStore {
+  /// Appends a dataset under its own attribute `variable_name`, or under `name`.
+  /// - Returns: the name that it has.
+  mutating func append(_ dataset: HDF5Dataset, of hdf5: HDF5File, named name: Name) throws(CheckpointError) -> Name {
+    let tensor = try hdf5.tensor(dataset)
+    let attributes = keep(dataset.attributes, of: dataset.path)
+    let own = TreePath.name(name, attributes)
+    let isMarked = dataset.marked == tensor.dtype
+    let kept = attributes.filter { $0.name != TreePath.attribute && !(isMarked && $0.name == "dtype") }
+    try append(Variable(name: own, tensor: tensor, role: .weight, attributes: kept))
+    return own
+  }
 }

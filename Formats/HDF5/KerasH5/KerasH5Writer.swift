@@ -7,19 +7,8 @@ package struct KerasH5Writer: CheckpointWriter {
 
   package func losses(writing store: VariableStore) -> [Loss] {
     TreeWriter.losses(store)
-      + store.variables.compactMap { variable in
-        if variable.tensor.dtype == .string {
-          return Loss(variable: variable.name, reason: "weights of Keras are numbers, not strings")
-        }
-        return KerasH5Writer.isPath(variable.name)
-          ? nil : Loss(variable: variable.name, reason: "the name cannot be that of a weight of Keras")
-      }
-  }
-
-  /// Whether HDF5 takes the name as a path as it stands.
-  static func isPath(_ name: Name) -> Bool {
-    name.bytes.split(separator: UInt8(ascii: "/"), omittingEmptySubsequences: false)
-      .allSatisfy { !$0.isEmpty && !$0.contains(0) && Array($0) != Array(".".utf8) }
+      + store.variables.filter { $0.tensor.dtype == .string }
+      .map { Loss(variable: $0.name, reason: "weights of Keras are numbers, not strings") }
   }
 
   package func prepare(_ store: VariableStore, options: WriteOptions) throws(CheckpointError) -> PreparedStore {
@@ -40,7 +29,9 @@ package struct KerasH5Writer: CheckpointWriter {
   ) throws(CheckpointError) {
     let file = try output.create(suffix: ".h5", place: .index, size: options.compression == nil ? store.byteCount : 0)
     var tree = HDF5Tree()
-    let shared = store.groups.first { $0.path.bytes.isEmpty }?.attributes ?? []
+    let shared = (store.groups.first { $0.path.bytes.isEmpty }?.attributes ?? [])
+      .filter { !NameList.begins($0.name, "layer_names") }
+    let derived = KerasNames.variables(store.layers)
     let isModel = shared.contains { $0.name == "model_config" }
     let root: [UInt8] = isModel ? KerasH5File.modelWeights.bytes + [UInt8(ascii: "/")] : []
     // Without a version, loaders take a file for one of Keras 1 and turn its kernels round.
@@ -57,17 +48,24 @@ package struct KerasH5Writer: CheckpointWriter {
         attributes.filter { $0.name == "backend" || $0.name == "keras_version" } + list
     }
     var placed: Set<Name> = []
-    for layer in store.layers {
+    for (layer, names) in zip(store.layers, derived) {
       let group = layer.kind == .optimizer ? layer.name.bytes : root + layer.name.bytes
-      let there = zip(layer.members, layer.labels).compactMap { name, label in store[name].map { ($0, label) } }
-      groups[Name(bytes: group), default: []] += try NameList.write("weight_names", there.map(\.1))
-      for (variable, label) in there {
-        tree.datasets.append((Name(bytes: group + [UInt8(ascii: "/")] + label.bytes), variable))
+      var labels: [Name] = []
+      for i in layer.members.indices {
+        guard var variable = store[layer.members[i]] else { continue }
+        labels.append(layer.labels[i])
+        variable.attributes += try TreePath.attributes(variable.name, at: names[i])
+        tree.datasets.append((Name(bytes: group + [UInt8(ascii: "/")] + layer.labels[i].bytes), variable))
         placed.insert(variable.name)
       }
+      groups[Name(bytes: group), default: []] += try NameList.write("weight_names", labels)
     }
-    for variable in store.variables where !placed.contains(variable.name) {
-      tree.datasets.append((variable.name, variable))
+    let rest = store.variables.filter { !placed.contains($0.name) }
+    let layout = TreePath(rest.map(\.name))
+    for var variable in rest {
+      let path = layout.paths[variable.name] ?? variable.name
+      variable.attributes += try TreePath.attributes(variable.name, at: path)
+      tree.datasets.append((path, variable))
     }
     for path in Array(groups.keys) + tree.datasets.map({ KerasUnit.prefix($0.path) }) {
       for end in path.bytes.indices where path.bytes[end] == UInt8(ascii: "/") {
@@ -82,20 +80,11 @@ package struct KerasH5Writer: CheckpointWriter {
 
 /// Layers for a store that has none, or that has variables outside of them.
 enum KerasLayers {
-  /// The store with every variable in a layer, under the name that a reader of the file will give it.
+  /// The store with every variable in a layer.
   static func complete(_ store: VariableStore) throws(CheckpointError) -> VariableStore {
     let listed = Set(store.layers.flatMap(\.members))
-    var rest: [Variable] = []
-    var plain: [Variable] = []
-    for variable in store.variables {
-      let isOutside = !listed.contains(variable.name)
-      let name = isOutside ? KerasNames.plain(variable.name) : variable.name
-      let renamed = Variable(
-        name: name, tensor: variable.tensor, role: variable.role, attributes: variable.attributes)
-      plain.append(renamed)
-      if isOutside { rest.append(renamed) }
-    }
-    var complete = try store.replacing(plain)
+    let rest = store.variables.filter { !listed.contains($0.name) }
+    var complete = store
     complete.layers = store.layers.filter { $0.kind != .optimizer }
     complete.layers += layers(rest, knowsOrder: store.graph != nil || !store.layers.isEmpty)
     let state = rest.filter(isState).map(\.name)
@@ -104,7 +93,7 @@ enum KerasLayers {
       complete.layers.append(
         .init(
           name: KerasH5File.optimizer, kind: .optimizer, members: (optimizer?.members ?? []) + state,
-          labels: (optimizer?.labels ?? []) + state.map(KerasNames.label)))
+          labels: (optimizer?.labels ?? []) + labels(state)))
     }
     return complete
   }
@@ -116,7 +105,8 @@ enum KerasLayers {
     var order: [Name] = []
     var members: [Name: [Name]] = [:]
     for variable in variables where !isState(variable) {
-      let layer = Name(bytes: variable.name.bytes.prefix { $0 != UInt8(ascii: "/") })
+      let first = Array(variable.name.bytes.prefix { $0 != UInt8(ascii: "/") })
+      let layer = KerasNames.plain(Name(bytes: TreePath.escape(first)))
       if members[layer] == nil { order.append(layer) }
       members[layer, default: []].append(variable.name)
     }
@@ -130,7 +120,19 @@ enum KerasLayers {
           return (WeightRank.of(a), a) < (WeightRank.of(b), b)
         }
       }
-      return .init(name: layer, members: names, labels: names.map(KerasNames.label))
+      return .init(name: layer, members: names, labels: labels(names))
+    }
+  }
+
+  /// Paths inside a layer, with the `:0` of TensorFlow's tensors.
+  private static func labels(_ names: [Name]) -> [Name] {
+    let plain = names.map { KerasNames.plain($0) }
+    // Where one name is another with `:0`, both keep what tells them apart.
+    let isUnique = Set(plain).count == plain.count
+    let layout = TreePath(isUnique ? plain : names)
+    return zip(plain, names).map { plain, name in
+      let path = layout.paths[isUnique ? plain : name] ?? plain
+      return Name(bytes: path.bytes + Array(":0".utf8))
     }
   }
 }

@@ -12,25 +12,28 @@ package struct KerasV3Reader: CheckpointReader {
   package func open(_ path: String, options: ReadOptions) throws(CheckpointError) -> VariableStore {
     let file = try InputFile(path)
     var store = VariableStore(source: .init(format: "keras-v3", path: path, files: [file]))
+    var places: [(path: Name, name: Name)] = []
     let head = try file.bytes(at: 0, count: min(4, file.size))
     if head.starts(with: "PK".utf8) {
-      try add(try KerasArchive(file).weights(checked: !options.listingOnly), to: &store)
+      try add(try KerasArchive(file).weights(checked: !options.listingOnly), to: &store, &places)
     } else if head.first == UInt8(ascii: "{") {
       for shard in try shards(file) {
         let part = try InputFile(shard)
         store.source.files.append(part)
-        try add(try HDF5File(part), to: &store)
+        try add(try HDF5File(part), to: &store, &places)
       }
     } else {
-      try add(try HDF5File(file), to: &store)
+      try add(try HDF5File(file), to: &store, &places)
     }
-    store.findLayers()
+    store.findLayers(places)
     store.inferRoles()
     for layer in store.layers where layer.kind == .optimizer { store.setRole(.slot, of: layer.members) }
     return store
   }
 
-  private func add(_ hdf5: HDF5File, to store: inout VariableStore) throws(CheckpointError) {
+  private func add(
+    _ hdf5: HDF5File, to store: inout VariableStore, _ places: inout [(path: Name, name: Name)]
+  ) throws(CheckpointError) {
     store.source.warnings += hdf5.warnings
     let there = Set(store.groups.map(\.path))
     for object in hdf5.objects {
@@ -41,10 +44,7 @@ package struct KerasV3Reader: CheckpointReader {
         }
       case .dataset(let dataset):
         do throws(CheckpointError) {
-          let tensor = try hdf5.tensor(dataset)
-          let kept = store.keep(dataset.attributes, of: dataset.path)
-            .filter { !($0.name == "dtype" && dataset.marked == tensor.dtype) }
-          try store.append(Variable(name: dataset.path, tensor: tensor, role: .weight, attributes: kept))
+          places.append((dataset.path, try store.append(dataset, of: hdf5, named: dataset.path)))
         } catch  where error.code == .unsupported {
           store.source.unreadable.append(Loss(variable: dataset.path, reason: error.message))
         }
@@ -130,23 +130,23 @@ struct KerasArchive {
 extension VariableStore {
   /// Groups of numbered variables are layers: `…/vars/0`, `…/vars/1`. Their own name is an attribute of the group, where the
   /// version of Keras wrote one.
-  mutating func findLayers() {
+  /// - Parameter places: the paths of variables and their names.
+  mutating func findLayers(_ places: [(path: Name, name: Name)]) {
     var order: [Name] = []
-    var members: [Name: [(Int, Name)]] = [:]
-    for variable in variables {
-      guard let (group, number) = NumberedVariable.split(variable.name) else { continue }
+    var members: [Name: [(number: Int, path: Name, name: Name)]] = [:]
+    for (path, name) in places {
+      guard let (group, number) = NumberedVariable.split(path) else { continue }
       if members[group] == nil { order.append(group) }
-      members[group, default: []].append((number, variable.name))
+      members[group, default: []].append((number, path, name))
     }
     layers = order.map { group in
-      let sorted = (members[group] ?? []).sorted { $0.0 < $1.0 }
+      let sorted = (members[group] ?? []).sorted { $0.number < $1.number }
       let own = groups.first { $0.path == group }?.attributes.first { $0.name == "name" }?.strings?.first
       let path = NumberedVariable.owner(group)
-      let isOptimizer = path == "optimizer" || path.hasPrefix("optimizer/")
-      let isMetric = path.hasPrefix("metrics/") || path == "metrics"
+      let isState = ["optimizer", "metrics"].contains { path == Name($0) || path.hasPrefix("\($0)/") }
       return Layer(
-        name: own.map { Name(bytes: $0) } ?? path, kind: isOptimizer || isMetric ? .optimizer : .model,
-        members: sorted.map(\.1), labels: sorted.map(\.1))
+        name: own.map { Name(bytes: $0) } ?? path, kind: isState ? .optimizer : .model,
+        members: sorted.map(\.name), labels: sorted.map(\.path))
     }
   }
 }

@@ -13,7 +13,11 @@ package struct KerasV3Writer: CheckpointWriter {
       let template = try KerasV3Reader().open(path, options: ReadOptions())
       return try locating(file: path) { () throws(CheckpointError) in try KerasTemplate.fill(template, from: store) }
     }
-    if store.variables.allSatisfy({ NumberedVariable.split($0.name) != nil }) { return PreparedStore(store) }
+    let placed = Set(
+      store.layers.flatMap { $0.labels.allSatisfy { NumberedVariable.split($0) != nil } ? $0.members : [] })
+    if store.variables.allSatisfy({ NumberedVariable.split($0.name) != nil || placed.contains($0.name) }) {
+      return PreparedStore(store)
+    }
     return try KerasClasses.named(store)
   }
 
@@ -23,14 +27,25 @@ package struct KerasV3Writer: CheckpointWriter {
     var tree = HDF5Tree()
     var groups: [Name: [Attribute]] = ["": []]
     for group in store.groups { groups[group.path, default: []] += group.attributes }
-    for path in Array(groups.keys) + store.variables.map({ KerasUnit.prefix($0.name) }) {
+    var paths: [Name: Name] = [:]
+    for layer in store.layers {
+      for (name, label) in zip(layer.members, layer.labels) where NumberedVariable.split(label) != nil {
+        paths[name] = label
+      }
+    }
+    for variable in store.variables {
+      var named = variable
+      let path = paths[variable.name] ?? variable.name
+      named.attributes += try TreePath.attributes(variable.name, at: path)
+      tree.datasets.append((path, named))
+    }
+    for path in Array(groups.keys) + tree.datasets.map({ KerasUnit.prefix($0.path) }) {
       for end in path.bytes.indices where path.bytes[end] == UInt8(ascii: "/") {
         if groups[Name(bytes: path.bytes[..<end])] == nil { groups[Name(bytes: path.bytes[..<end])] = [] }
       }
       if groups[path] == nil { groups[path] = [] }
     }
     tree.groups = groups.sorted { $0.key < $1.key }.map { ($0.key, $0.value) }
-    tree.datasets = store.variables.map { ($0.name, $0) }
     let size = options.compression == nil ? store.byteCount : 0
     if let path = options.template, try InputFile(path).isArchive {
       try write(
@@ -95,7 +110,7 @@ enum KerasClasses {
   static func named(_ store: VariableStore) throws(CheckpointError) -> PreparedStore {
     var counters: [String: Int] = [:]
     var wrappers: [Name: String] = [:]
-    var variables: [Variable] = []
+    var places: [(path: Name, name: Name)] = []
     var notes: [String] = []
     var groups: [VariableStore.Group] = [.init(path: "vars", attributes: [])]
     var losses: [Loss] = []
@@ -118,9 +133,7 @@ enum KerasClasses {
         path = "layers/\(next(name, &counters))\(isRecurrent ? "/cell" : "")"
       }
       for (i, member) in unit.members.enumerated() {
-        variables.append(
-          Variable(
-            name: Name("\(path)/vars/\(i)"), tensor: member.tensor, role: member.role, attributes: member.attributes))
+        places.append((Name("\(path)/vars/\(i)"), member.name))
       }
       groups.append(
         .init(
@@ -128,14 +141,13 @@ enum KerasClasses {
           attributes: [try Attribute(name: "name", text: KerasUnit.lastPart(unit.name).bytes)]))
       notes.append("'\(unit.name)' becomes \(path), as its weights are those of such a layer")
     }
-    let used = Set(units.flatMap { $0.members.map(\.name) })
+    let used = Set(places.map(\.name))
     for variable in store.variables where !used.contains(variable.name) {
       losses.append(Loss(variable: variable.name, reason: "it belongs to no layer, and Keras 3 has no place for it"))
     }
-    var named = try store.replacing(variables)
+    var named = store
     named.groups = groups
-    named.graph = nil
-    named.findLayers()
+    named.findLayers(places)
     return PreparedStore(named, notes: notes, losses: losses)
   }
 

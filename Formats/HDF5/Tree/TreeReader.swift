@@ -52,22 +52,15 @@ package struct TreeReader: CheckpointReader {
   private func add(
     _ dataset: HDF5Dataset, named path: Name, of hdf5: HDF5File, to store: inout VariableStore
   ) throws(CheckpointError) {
-    let tensor: Tensor
     do throws(CheckpointError) {
-      tensor = try hdf5.tensor(dataset)
+      let name = try locating(file: hdf5.file.path) { () throws(CheckpointError) in
+        try store.append(dataset, of: hdf5, named: path)
+      }
+      if !dataset.externals.isEmpty {
+        store.source.warnings.append("'\(name)' is read from files beside the HDF5 file, which it names")
+      }
     } catch  where error.code == .unsupported {
       store.source.unreadable.append(Loss(variable: path, reason: error.message))
-      return
-    }
-    let attributes = store.keep(dataset.attributes, of: path)
-    let name = TreePath.name(path, attributes)
-    let isMarked = dataset.marked == tensor.dtype
-    let kept = attributes.filter { $0.name != TreePath.attribute && !(isMarked && $0.name == "dtype") }
-    if !dataset.externals.isEmpty {
-      store.source.warnings.append("'\(name)' is read from files beside the HDF5 file, which it names")
-    }
-    try locating(file: hdf5.file.path) { () throws(CheckpointError) in
-      try store.append(Variable(name: name, tensor: tensor, role: .other, attributes: kept))
     }
   }
 
@@ -86,7 +79,7 @@ package struct TreeReader: CheckpointReader {
 extension VariableStore {
   /// The attributes that a store can keep; the others are said.
   mutating func keep(_ attributes: [HDF5Attribute], of path: Name) -> [Attribute] {
-    attributes.compactMap { attribute in
+    attributes.filter { !path.bytes.isEmpty || $0.name != HDF5Kind.mark }.compactMap { attribute in
       guard let value = attribute.value else {
         let owner = path.bytes.isEmpty ? "the root" : "'\(path)'"
         if attribute.name == "*" {

@@ -26,7 +26,8 @@ package struct TreeWriter: CheckpointWriter {
   ) throws(CheckpointError) {
     let file = try output.create(suffix: ".h5", place: .index, size: options.compression == nil ? store.byteCount : 0)
     let layout = TreePath(store.variables.map(\.name))
-    var groups: [Name: [Attribute]] = ["": []]
+    // A tree with the attributes of a Keras file in it is a tree all the same.
+    var groups: [Name: [Attribute]] = ["": [try Attribute(name: HDF5Kind.mark, text: Array("hdf5".utf8))]]
     for path in layout.groups { groups[path] = [] }
     let taken = Set(layout.paths.values)
     for group in store.groups {

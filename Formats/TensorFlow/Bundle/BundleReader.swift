@@ -31,6 +31,12 @@ package struct BundleReader: CheckpointReader {
     return try GraphFacts.layout(of: path, options: options)
   }
 
+  /// - Parameter path: a `.meta` file.
+  package func layoutSource(_ path: String) throws(CheckpointError) -> LayoutSource? {
+    guard path.hasSuffix(".meta") else { return nil }
+    return try GraphFacts.layoutSource(of: path)
+  }
+
   /// The prefix of a bundle, where a path leads to one.
   package static func recognise(_ candidate: Candidate) -> String? {
     let path = candidate.path

@@ -14,9 +14,72 @@ enum GraphFacts {
     of meta: MetaGraph, path: String?, keys: (Name) -> Bool
   ) throws(CheckpointError) -> VariableStore.GraphFacts {
     let names = try Names(meta, keys: keys)
+    return try facts(path, meta, names)
+  }
+
+  private static func facts(
+    _ path: String?, _ meta: MetaGraph, _ names: Names
+  ) throws(CheckpointError) -> VariableStore.GraphFacts {
+    let found = try GraphRoles(meta)
+    var roles: [Name: Role] = [:]
+    for (node, role) in found.roles { roles[names.name(of: node)] = role }
+    var averages: [Name: Name] = [:]
+    for (shadow, variable) in found.averageOf { averages[names.name(of: shadow)] = names.name(of: variable) }
     return VariableStore.GraphFacts(
-      path: path, variables: try names.members(of: "variables"), trainable: try names.members(of: "trainable_variables")
-    )
+      path: path, variables: try names.members(of: "variables"),
+      trainable: try names.members(of: "trainable_variables"),
+      roles: roles, averages: averages)
+  }
+
+  /// The variables of every collection that lists some, with what the graph says of each. A variable whose shape only a run
+  /// would tell, or that holds no numbers, is left out: no vector can hold it.
+  static func layoutSource(of path: String) throws(CheckpointError) -> LayoutSource {
+    let meta = try MetaGraph(contentsOf: try InputFile(path))
+    let names = try Names(meta, keys: { _ in true })
+    let roles = try GraphRoles(meta)
+    var nodes: [String: NodeDef] = [:]
+    for node in meta.graph.nodes { nodes[node.name] = node }
+    let trainable = Set(try meta.variables(in: "trainable_variables").map(\.node))
+    func isVariable(_ name: Name) -> Bool { name.text.map { nodes[$0]?.op.hasPrefix("Var") == true } ?? false }
+    func member(_ definition: VariableDef) throws(CheckpointError) -> LayoutSource.Member? {
+      guard let node = nodes[definition.node], case .shape(let sizes)? = try node.attribute("shape"),
+        case .type(let type)? = try node.attribute("dtype"),
+        let dtype = DataType.dtype(type > 100 ? type - 100 : type), dtype.isCastable || dtype == .bool,
+        sizes.dimensions?.allSatisfy({ $0 >= 0 }) == true
+      else { return nil }
+      let shape = try locating(file: path, variable: Name(node.name)) { () throws(CheckpointError) in
+        try sizes.known()
+      }
+      let own = Name(node.name)
+      let derived = Role.derived(own, isVariable: isVariable)
+      let isTrainable = trainable.contains(node.name)
+      let role =
+        isTrainable
+        ? .weight
+        : roles.roles[node.name] ?? Role.inferred(name: own, dtype: dtype, shape: shape, isVariable: isVariable)
+      return LayoutSource.Member(
+        entry: .init(name: names.name(of: node.name), dtype: dtype, shape: shape),
+        tensorName: Name(definition.variableName), role: role, isTrainable: isTrainable,
+        isNonnegative: roles.nonnegative.contains(node.name) || (!isTrainable && Role.isNonnegative(own)),
+        owner: (roles.averageOf[node.name].map { Name($0) } ?? derived?.owner).map { names.name(of: $0) })
+    }
+    var groups: [LayoutSource.Group] = []
+    let listed = ["variables", "trainable_variables"]
+    for collection in listed + meta.collections.keys.filter({ !listed.contains($0) }).sorted() {
+      var members: [LayoutSource.Member] = []
+      // A collection of anything else is no error: it names no variables.
+      for definition in (try? meta.variables(in: collection)) ?? [] {
+        if let member = try member(definition) { members.append(member) }
+      }
+      guard !members.isEmpty else { continue }
+      groups.append(.init(name: "the collection '\(collection)'", order: "in the order of creation", members: members))
+    }
+    guard !groups.isEmpty else {
+      throw CheckpointError(
+        .notFound, "the graph lists no variables in any collection", remedy: "give the layout as a manifest"
+      ).at(file: path)
+    }
+    return LayoutSource(groups: groups, origin: path, graph: try facts(path, meta, names))
   }
 
   /// Takes up what the graph beside a checkpoint says, where there is one. One that cannot be read is a warning.
@@ -72,9 +135,7 @@ enum GraphFacts {
     let scope = options.scope.map { ", scope '\($0)'" } ?? ""
     return Layout(
       entries: entries, origin: "the collection '\(collection)' of \(path)\(scope)",
-      graph: .init(
-        path: path, variables: try names.members(of: "variables"),
-        trainable: try names.members(of: "trainable_variables")))
+      graph: try facts(path, meta, names))
   }
 
   /// Copies the graph that belongs to the variables. One that is there already and is the same file stays; one that belongs to
@@ -150,6 +211,10 @@ enum GraphFacts {
     }
 
     func key(of definition: VariableDef) -> Name? { keys[definition.node] }
+
+    /// The checkpoint's name for the variable of a node.
+    func name(of node: String) -> Name { keys[node] ?? Name(node) }
+    func name(of node: Name) -> Name { node.text.map(name) ?? node }
 
     /// Members of a collection once each, a partitioned variable under the name of the whole.
     func members(of collection: String) throws(CheckpointError) -> [Name] {

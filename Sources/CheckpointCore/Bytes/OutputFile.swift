@@ -21,6 +21,7 @@ public final class OutputFile: Sendable {
     self.target = target
     let failure = ck_reserve(descriptor, Int64(size))
     guard failure == 0 else {
+      unsafe unlink(path)
       throw CheckpointError.system(.io, "\(size) bytes cannot be reserved", failure).at(file: target)
     }
   }

@@ -115,17 +115,26 @@ public struct StagedOutput: ~Copyable {
     try synchronizeFolder(staging)
     files.sort { $0.place < $1.place }
     var place = Place.content
-    while !files.isEmpty {
-      let (file, next) = files[0]
-      if next != place {
-        // What was renamed so far must be durable before the index can be.
-        try synchronizeFolder(folder)
-        place = next
+    var moved: [String] = []
+    do throws(CheckpointError) {
+      while !files.isEmpty {
+        let (file, next) = files[0]
+        if next != place {
+          // What was renamed so far must be durable before the index can be.
+          try synchronizeFolder(folder)
+          place = next
+        }
+        try move(file.path, to: file.target, replacing: replacing || next == .pointer)
+        // What something points to stays.
+        if next == .pointer { moved = [] } else { moved.append(file.target) }
+        files.removeFirst()
       }
-      try move(file.path, to: file.target, replacing: replacing || next == .pointer)
-      files.removeFirst()
+      try synchronizeFolder(folder)
+    } catch {
+      // Nothing was there before, so that nothing stays; the index goes first.
+      if !replacing { for path in moved.reversed() { unsafe unlink(path) } }
+      throw error
     }
-    try synchronizeFolder(folder)
     for path in superseded { unsafe unlink(path) }
     return finished
   }

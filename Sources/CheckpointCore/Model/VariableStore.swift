@@ -38,6 +38,8 @@ public struct VariableStore: Sendable {
     public var files: [InputFile]
     /// What the person should know though nothing is wrong enough to stop.
     public var warnings: [String]
+    /// What was decided in reading, for the person to check.
+    public var notes: [String] = []
     /// What the source has and no store can hold, with the reason: a conversion stops unless it is left out.
     public var unreadable: [Loss] = []
 
@@ -63,11 +65,19 @@ public struct VariableStore: Sendable {
     public var trainable: [Name]
     /// Names that variables have now, by those that the graph's file has for them, where they differ.
     public private(set) var renamed: [Name: Name] = [:]
+    /// What its nodes say of variables that do not train.
+    public var roles: [Name: Role]
+    /// The variable whose moving average a variable is.
+    public var averages: [Name: Name]
 
-    public init(path: String?, variables: [Name], trainable: [Name]) {
+    public init(
+      path: String?, variables: [Name], trainable: [Name], roles: [Name: Role] = [:], averages: [Name: Name] = [:]
+    ) {
       self.path = path
       self.variables = variables
       self.trainable = trainable
+      self.roles = roles
+      self.averages = averages
     }
 
     /// The same facts under other names.
@@ -76,6 +86,10 @@ public struct VariableStore: Sendable {
       var copy = self
       copy.variables = variables.map { names[$0] ?? $0 }
       copy.trainable = trainable.map { names[$0] ?? $0 }
+      copy.roles = [:]
+      for (name, role) in roles { copy.roles[names[name] ?? name] = role }
+      copy.averages = [:]
+      for (name, owner) in averages { copy.averages[names[name] ?? name] = names[owner] ?? owner }
       let originals = Set(renamed.values)
       copy.renamed = renamed.mapValues { names[$0] ?? $0 }
       for (old, new) in names where old != new && !originals.contains(old) { copy.renamed[old] = new }
@@ -139,10 +153,12 @@ public struct VariableStore: Sendable {
     let trainable = Set(graph?.trainable ?? [])
     for i in variables.indices {
       let v = variables[i]
+      let (dtype, shape) = (v.tensor.dtype, v.tensor.shape)
       variables[i].role =
-        trainable.contains(v.name)
-        ? .weight
-        : Role.inferred(name: v.name, dtype: v.tensor.dtype, shape: v.tensor.shape, isVariable: contains)
+        Role.ofKerasOptimizer(v.name, shape)
+        ?? (trainable.contains(v.name) ? .weight : nil)
+        ?? graph?.roles[v.name]
+        ?? Role.inferred(name: v.name, dtype: dtype, shape: shape, isVariable: contains)
     }
   }
 
@@ -151,6 +167,13 @@ public struct VariableStore: Sendable {
     for name in names {
       if let i = positions[name], variables[i].role != .counter { variables[i].role = role }
     }
+  }
+
+  /// The variable that a slot or moving average belongs to, as its graph, or else its name, says.
+  public func owner(of variable: Variable) -> Name? {
+    guard variable.role == .slot || variable.role == .ema else { return nil }
+    if let owner = graph?.averages[variable.name], contains(owner) { return owner }
+    return Role.derived(variable.name, isVariable: contains)?.owner
   }
 
   /// The same store with other variables.

@@ -36,10 +36,15 @@ public protocol CheckpointReader: Sendable {
 
   /// The order in which a file that is not a checkpoint lists variables: a graph, a manifest. Nil where it is no such file.
   func layout(_ path: String, options: ReadOptions) throws(CheckpointError) -> Layout?
+
+  /// All that such a file says about variables, for inference. Nil where it is no such file, or where it is a manifest, whose
+  /// order is the only one.
+  func layoutSource(_ path: String) throws(CheckpointError) -> LayoutSource?
 }
 
 extension CheckpointReader {
   public func layout(_ path: String, options: ReadOptions) throws(CheckpointError) -> Layout? { nil }
+  public func layoutSource(_ path: String) throws(CheckpointError) -> LayoutSource? { nil }
 }
 
 /// A store as a format will hold it.

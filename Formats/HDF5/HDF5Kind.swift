@@ -9,10 +9,14 @@ enum HDF5Kind {
   case kerasV3
   case tree
 
+  /// The root's attribute in a file that this program wrote as a plain tree.
+  static let mark: Name = "ckpt_convert_format"
+
   /// Nil where the file is no HDF5, or not sound enough to tell: its reader says why.
   static func of(_ path: String) -> HDF5Kind? {
     do throws(CheckpointError) {
       let root = try HDF5File.root(of: try InputFile(path))
+      if root.attributes.contains(mark) { return .tree }
       if root.links.contains("model_weights") || root.attributes.contains(where: { NameList.begins($0, "layer_names") })
       {
         return .kerasH5

@@ -1,0 +1,133 @@
+import CheckpointCore
+import HDF5
+import TestKit
+import Testing
+
+/// Whole files, through the worker, which is the `ckpt-convert` that was built beside the tests.
+@Suite struct TreeTests {
+  private static let format = HDF5Formats.tree
+
+  private func saved(_ store: VariableStore, _ options: WriteOptions = WriteOptions()) throws -> [UInt8] {
+    let folder = try TemporaryFolder()
+    try Self.format.save(store, to: folder("out"), options: options)
+    #expect(folder.names == ["out.h5"])
+    return try folder.read("out.h5")
+  }
+
+  private func returns(_ store: VariableStore, _ options: WriteOptions = WriteOptions()) throws -> VariableStore {
+    let folder = try TemporaryFolder()
+    try Self.format.save(store, to: folder("out"), options: options)
+    return try Self.format.load(folder("out"))
+  }
+
+  /// Every dtype in shapes that are scalar, empty, small and large enough to be chunked.
+  private func everything() throws -> VariableStore {
+    var random = RandomSource(seed: 7)
+    var store = VariableStore(source: .init(format: "memory", path: "memory"))
+    for dtype in DType.allCases where dtype != .variant {
+      for (i, shape) in [[], [0], [3, 0, 2], [1], [5, 7], [300], [2, 1, 1, 3, 1, 2, 1, 5]].enumerated() {
+        let tensor = try random.tensor(dtype, try Shape(shape))
+        try store.append(Variable(name: Name("\(dtype.rawValue)/\(i)"), tensor: tensor, role: .other))
+      }
+    }
+    return store
+  }
+
+  @Test(arguments: [nil, 1, 6]) func everyDtypeInEveryShapeComesBack(compression: Int?) throws {
+    let store = try everything()
+    let found = try returns(store, WriteOptions(compression: compression, jobs: 2))
+    #expect(try found.contents() == store.contents())
+    #expect(found.source.warnings == [])
+    #expect(found.source.unreadable.isEmpty)
+  }
+
+  @Test(arguments: 1...8) func anyStoreSurvivesATree(seed: Int) throws {
+    var random = RandomSource(seed: UInt64(seed))
+    let store = try random.store(count: 60)
+    let found = try returns(store, WriteOptions(compression: seed % 2 == 0 ? 4 : nil, jobs: 2))
+    #expect(try found.contents() == store.contents(), "seed \(seed)")
+  }
+
+  /// Chunks have at most 1 MiB; these shapes leave a rest in the first, a middle or the last dimension.
+  @Test(arguments: [[1_000_003], [1031, 1021], [3, 700_001], [7, 3, 200_003], [1, 513, 2049], [2, 2, 2, 131_071]])
+  func theLastChunkMayBeShort(dimensions: [Int]) throws {
+    var random = RandomSource(seed: 3)
+    let shape = try Shape(dimensions)
+    let store = try VariableStore(["w": random.tensor(dimensions.count % 2 == 0 ? .uint16 : .uint8, shape)])
+    let found = try returns(store, WriteOptions(compression: 1, jobs: 2))
+    #expect(try found.contents() == store.contents())
+  }
+
+  @Test(arguments: [nil, 4]) func theSameStoreGivesTheSameBytes(compression: Int?) throws {
+    let store = try everything()
+    let once = try saved(store, WriteOptions(compression: compression, jobs: 1))
+    #expect(try saved(store, WriteOptions(compression: compression, jobs: 1)) == once)
+    #expect(try saved(store, WriteOptions(compression: compression, jobs: 2)) == once)
+  }
+
+  @Test func attributesComeBack() throws {
+    let text = Array("größe".utf8)
+    let attributes = [
+      try Attribute(name: "one", text: text),
+      Attribute(name: "several", value: .tensor(try .strings([3], [Array("a".utf8), text, []]))),
+      Attribute(name: "numbers", value: .tensor(try .floats([2], [1, -2]))),
+      Attribute(name: "flag", value: .tensor(try Tensor(.bool, [], [1]))),
+      Attribute(name: "nothing", value: .nothing(.float32)),
+      Attribute(name: "empty", value: .tensor(try Tensor(.int32, [0], []))),
+      // Beyond 64 KiB, which takes the form of HDF5 1.8.
+      Attribute(name: "long", value: .tensor(try Tensor(.uint8, [70_000], [UInt8](repeating: 7, count: 70_000)))),
+    ]
+    var store = VariableStore(source: .init(format: "memory", path: "memory"))
+    try store.append(Variable(name: "g/w", tensor: try .floats([1], [1]), role: .other, attributes: attributes))
+    store.groups = [.init(path: "", attributes: [attributes[0]]), .init(path: "g", attributes: [attributes[1]])]
+    let found = try returns(store)
+    let kept = try #require(found["g/w"]?.attributes)
+    func same(_ a: [Attribute], _ b: [Attribute]) throws -> Bool {
+      try a.map(describe).sorted() == b.map(describe).sorted()
+    }
+    #expect(try same(kept, attributes))
+    #expect(try same(found.groups.first { $0.path == "" }?.attributes ?? [], [attributes[0]]))
+    #expect(try same(found.groups.first { $0.path == "g" }?.attributes ?? [], [attributes[1]]))
+  }
+
+  private func describe(_ attribute: Attribute) throws -> String {
+    switch attribute.value {
+    case .nothing(let dtype): "\(attribute.name) nothing \(dtype)"
+    case .tensor(let tensor):
+      "\(attribute.name) \(tensor.dtype) \(tensor.shape) \(CRC32C(of: try tensor.bytes()).value)"
+    }
+  }
+
+  @Test func whatHDF5CannotHoldIsNamedBefore() throws {
+    let deep = [Int](repeating: 1, count: 33)
+    let store = try VariableStore(["deep": Tensor(.uint8, deep, [1]), "w": .floats([1], [1])])
+    #expect(Self.format.writer?.losses(writing: store).map(\.variable) == ["deep"])
+  }
+
+  @Test func bytesBehindTheEndAreSaid() throws {
+    let folder = try TemporaryFolder()
+    let bytes = try saved(try VariableStore(["w": .floats([2], [1, 2])]))
+    try folder.write(bytes + [1, 2, 3], to: "m.h5")
+    #expect(try Self.format.load(folder("m.h5")).source.warnings.first?.contains("3 bytes after the end") == true)
+  }
+
+  /// The HDF5 data may begin behind a block of the user's own.
+  @Test func aUserBlockIsSteppedOver() throws {
+    let folder = try TemporaryFolder()
+    let store = try VariableStore(["w": .floats([2], [1, 2]), "s": .strings([2], [[1], []])])
+    for size in [512, 2048] {
+      try folder.write([UInt8](repeating: 9, count: size) + (try saved(store)), to: "m.h5")
+      #expect(try Self.format.load(folder("m.h5")).contents() == store.contents())
+    }
+  }
+
+  @Test func aFileCutAtAnyLengthIsRefused() throws {
+    let folder = try TemporaryFolder()
+    let bytes = try saved(try VariableStore(["a/w": .floats([2], [1, 2])]))
+    for length in stride(from: 0, to: bytes.count, by: 37) {
+      try folder.write(Array(bytes[..<length]), to: "m.h5")
+      let error = failure { _ = try Self.format.load(folder("m.h5")).contents() }
+      #expect(error?.code == .corrupt, "\(length) of \(bytes.count) bytes: \(String(describing: error))")
+    }
+  }
+}

@@ -1,0 +1,94 @@
+#if canImport(Glibc)
+  import Glibc
+#else
+  import Darwin
+#endif
+
+/// A program run to its end as a person would run it, within limits of address space and time, and what became of it.
+public struct Trial: Sendable {
+  public enum Ending: Sendable, Hashable {
+    case status(Int)
+    case signal(Int)
+    case hang
+  }
+
+  public let ending: Ending
+  public let seconds: Double
+  /// Largest resident memory of it and of the processes that it started, in MiB.
+  public let peak: Double
+  /// Whether a process that it started lived on.
+  public let leftProcesses: Bool
+
+  /// - Parameters:
+  ///   - memory: address space in MiB, nil for any.
+  ///   - seconds: of the clock, after which it counts as hanging.
+  /// - Returns: nil where it cannot be started.
+  public static func run(_ arguments: [String], memory: Int? = 1024, seconds: Double = 10) -> Trial? {
+    let limits = "ulimit -c 0; " + (memory.map { "ulimit -v \($0 * 1024); " } ?? "")
+    let start = now()
+    guard let process = spawn(["/bin/sh", "-c", limits + "exec \"$@\"", "sh"] + arguments) else { return nil }
+    var status: CInt = 0
+    var usage = rusage()
+    var isHanging = false
+    // SAFETY: both pointers are used inside the call only.
+    while unsafe wait4(process, &status, WNOHANG, &usage) == 0 {
+      if now() - start > seconds, !isHanging {
+        isHanging = true
+        kill(-process, SIGKILL)
+      }
+      usleep(500)
+    }
+    let time = now() - start
+    // A worker ends by itself when its socket closes.
+    var left = true
+    for _ in 0..<1000 {
+      if kill(-process, 0) != 0 {
+        left = false
+        break
+      }
+      usleep(1000)
+    }
+    if left { kill(-process, SIGKILL) }
+    let signal = Int(status & 0x7f)
+    return Trial(
+      ending: isHanging ? .hang : signal == 0 ? .status(Int(status >> 8 & 0xff)) : .signal(signal), seconds: time,
+      peak: Double(usage.ru_maxrss) / 1024, leftProcesses: left)
+  }
+
+  /// In a process group of its own, with nothing to read and nowhere to write.
+  private static func spawn(_ arguments: [String]) -> pid_t? {
+    // SAFETY: actions, attributes and the copied arguments live to the end of this call, and are given back there.
+    #if canImport(Glibc)
+      var actions = unsafe posix_spawn_file_actions_t()
+      var attributes = posix_spawnattr_t()
+    #else
+      var actions: posix_spawn_file_actions_t?
+      var attributes: posix_spawnattr_t?
+    #endif
+    unsafe posix_spawn_file_actions_init(&actions)
+    unsafe posix_spawnattr_init(&attributes)
+    defer {
+      unsafe posix_spawn_file_actions_destroy(&actions)
+      unsafe posix_spawnattr_destroy(&attributes)
+    }
+    for descriptor: CInt in 0...2 {
+      unsafe posix_spawn_file_actions_addopen(
+        &actions, descriptor, "/dev/null", descriptor == 0 ? O_RDONLY : O_WRONLY, 0)
+    }
+    unsafe posix_spawnattr_setpgroup(&attributes, 0)
+    unsafe posix_spawnattr_setflags(&attributes, Int16(POSIX_SPAWN_SETPGROUP))
+    var copies: [UnsafeMutablePointer<CChar>?] = unsafe arguments.map { unsafe strdup($0) }
+    defer { unsafe copies.forEach { unsafe free($0) } }
+    unsafe copies.append(nil)
+    var process: pid_t = 0
+    return unsafe posix_spawn(&process, arguments[0], &actions, &attributes, copies, environ) == 0 ? process : nil
+  }
+
+  /// Seconds of the monotonic clock.
+  private static func now() -> Double {
+    var time = timespec()
+    // SAFETY: the pointer is used inside the call only.
+    unsafe clock_gettime(CLOCK_MONOTONIC, &time)
+    return Double(time.tv_sec) + Double(time.tv_nsec) / 1e9
+  }
+}
