@@ -215,8 +215,8 @@ public struct ConversionPlan: Sendable {
     for step in steps {
       let tensor = step.source.tensor
       if let objection = template.objection(to: step.cast ?? tensor.dtype, tensor.shape, at: step.target) {
-        losses.append(Loss(variable: step.source.name, reason: "\(objection) at '\(step.target)'"))
-        leftOut.append(step.source.name)
+        losses.append(Loss(variable: step.name, reason: "\(objection) at '\(step.target)'"))
+        leftOut.append(step.name)
       } else {
         fitting.append(step)
         filled.insert(step.target)
