@@ -82,7 +82,7 @@ import Verifier
     let prepared: PreparedStore
     do throws(CheckpointError) {
       prepared = try writer.prepare(store, options: WriteOptions())
-    } catch where error.code == .unsupported {
+    } catch  where error.code == .unsupported {
       return nil
     }
     let store = prepared.store

@@ -79,7 +79,8 @@ struct KerasH5File {
         let text = Attribute(name: attribute.name, value: .tensor(tensor)).strings?.first
       else { continue }
       if (try? JSONReader.parse(text)) == nil {
-        store.source.warnings.append("\(attribute.name) is not JSON; the weights do not need it, and it is copied as it is")
+        store.source.warnings.append(
+          "\(attribute.name) is not JSON; the weights do not need it, and it is copied as it is")
       }
     }
     store.inferRoles()

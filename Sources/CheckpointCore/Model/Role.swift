@@ -48,7 +48,8 @@ extension Role {
       kerasOptimizers.contains(String(decoding: part.withoutNumber, as: UTF8.self))
     }
     if parts.count == 2, isOptimizer(parts[0]), shape.rank == 0 { return .counter }
-    return parts.count == 3 && parts[0].withoutNumber.elementsEqual("training".utf8) && isOptimizer(parts[1]) ? .slot : nil
+    return parts.count == 3 && parts[0].withoutNumber.elementsEqual("training".utf8) && isOptimizer(parts[1])
+      ? .slot : nil
   }
 
   /// The role that a name, dtype and shape speak for, where no graph says more.

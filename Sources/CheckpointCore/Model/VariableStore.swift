@@ -157,7 +157,7 @@ public struct VariableStore: Sendable {
         Role.ofKerasOptimizer(v.name, shape)
         ?? (trainable.contains(v.name) ? .weight : nil)
         ?? graph?.roles[v.name]
-          ?? Role.inferred(name: v.name, dtype: dtype, shape: shape, isVariable: contains)
+        ?? Role.inferred(name: v.name, dtype: dtype, shape: shape, isVariable: contains)
     }
   }
 
