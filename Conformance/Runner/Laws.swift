@@ -79,12 +79,9 @@ import Verifier
   /// The part of a store that a format can hold, nil for nothing.
   private func holdable(_ store: VariableStore, in format: CheckpointFormat) throws -> VariableStore? {
     guard let writer = format.writer else { return nil }
-    let prepared: PreparedStore
-    do throws(CheckpointError) {
-      prepared = try writer.prepare(store, options: WriteOptions())
-    } catch  where error.code == .unsupported {
-      return nil
-    }
+    let attempt = Result { () throws(CheckpointError) in try writer.prepare(store, options: WriteOptions()) }
+    if case .failure(let error) = attempt, error.code == .unsupported { return nil }
+    let prepared = try attempt.get()
     let store = prepared.store
     let losses = Set((prepared.losses + writer.losses(writing: store)).map(\.variable))
     #expect(
