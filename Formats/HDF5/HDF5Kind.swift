@@ -1,5 +1,12 @@
 import CheckpointCore
 import HDF5Library
+import Synchronization
+
+#if canImport(Glibc)
+  import Glibc
+#else
+  import Darwin
+#endif
 
 /// Which of the formats an HDF5 file is, by what its root holds.
 enum HDF5Kind {
@@ -14,6 +21,8 @@ enum HDF5Kind {
 
   /// Nil where the file is no HDF5, or not sound enough to tell: its reader says why.
   static func of(_ path: String) -> HDF5Kind? {
+    let version = Version(path)
+    if version != nil, hopeless.withLock({ $0 == version }) { return nil }
     do throws(CheckpointError) {
       let root = try HDF5File.root(of: try InputFile(path))
       if root.attributes.contains(mark) { return .tree }
@@ -24,9 +33,32 @@ enum HDF5Kind {
       let marks: Set<Name> = ["vars", "layers", "_layer_checkpoint_dependencies"]
       return root.links.contains(where: marks.contains) ? .kerasV3 : .tree
     } catch {
+      hopeless.withLock { $0 = version }
       return nil
     }
   }
+
+  /// A file as it is now.
+  private struct Version: Equatable {
+    let path: String
+    let size: Int
+    let seconds: Int
+    let nanoseconds: Int
+
+    init?(_ path: String) {
+      var status = stat()
+      guard unsafe stat(path, &status) == 0 else { return nil }
+      #if canImport(Glibc)
+        let modified = status.st_mtim
+      #else
+        let modified = status.st_mtimespec
+      #endif
+      (self.path, size, seconds, nanoseconds) = (path, Int(status.st_size), modified.tv_sec, modified.tv_nsec)
+    }
+  }
+
+  /// The last file that was not sound enough to tell. Each format asks, and a file may be made to take its time over the answer.
+  private static let hopeless = Mutex<Version?>(nil)
 
   /// The candidate itself, or the file that it is the prefix of, where that file is of the kind.
   static func recognise(_ candidate: Candidate, _ kind: HDF5Kind, suffixes: [String]) -> String? {

@@ -1,7 +1,11 @@
+#ifndef _GNU_SOURCE
+#define _GNU_SOURCE
+#endif
 #include "worker.h"
 
 #include <CCore.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
@@ -160,6 +164,23 @@ static void limit(int resource, rlim_t value) {
   setrlimit(resource, &new);
 }
 
+// Ends the process when the other side is gone, whatever the library is busy with.
+static void look_up(int number) {
+  (void)number;
+  struct pollfd poller = {.fd = CK_HDF5_SOCKET, .events = 0};
+  if (poll(&poller, 1, 0) == 1 && (poller.revents & (POLLHUP | POLLERR | POLLNVAL))) _exit(0);
+}
+
+static void end_with_parent(void) {
+  struct sigaction action = {.sa_handler = look_up, .sa_flags = SA_RESTART};
+  sigemptyset(&action.sa_mask);
+  sigaction(SIGIO, &action, NULL);
+  fcntl(CK_HDF5_SOCKET, F_SETOWN, getpid());
+  fcntl(CK_HDF5_SOCKET, F_SETFL, fcntl(CK_HDF5_SOCKET, F_GETFL) | O_ASYNC);
+  // It may be gone already.
+  look_up(0);
+}
+
 // Grants processor time from now on; the process dies when it is used up.
 static void grant(uint64_t seconds) {
   struct rusage used;
@@ -208,6 +229,7 @@ _Noreturn void ck_hdf5_worker(int argc, const void *arguments) {
   uint64_t base = strtoull(argv[1], NULL, 10), size = strtoull(argv[2], NULL, 10), seconds = strtoull(argv[3], NULL, 10);
   // The person's Ctrl-C is the parent's business; this process ends when the socket closes.
   signal(SIGINT, SIG_IGN), signal(SIGTERM, SIG_IGN), signal(SIGHUP, SIG_IGN), signal(SIGPIPE, SIG_IGN), signal(SIGXFSZ, SIG_IGN);
+  end_with_parent();
   limit(RLIMIT_CORE, 0);
   const char *problem = ck_hdf5_load();
   if (problem) ck_fail(CK_HDF5_NO_LIBRARY, 0, problem);

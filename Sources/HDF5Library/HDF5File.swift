@@ -56,7 +56,8 @@ package struct HDF5File: Sendable {
   package static func root(
     of file: InputFile, from member: Int = 0
   ) throws(CheckpointError) -> (attributes: [Name], links: [Name]) {
-    let worker = try HDF5Worker(.reading(file, base: try superblock(file, from: member), end: file.size))
+    // No second more than the least: a file that takes longer is opened once more, and said to be what it is then.
+    let worker = try HDF5Worker(.reading(file, base: try superblock(file, from: member), end: file.size), seconds: 0)
     var attributes: [Name] = []
     var links: [Name] = []
     try worker.ask(CK_HDF5_WALK, [1, 0, 0, 0], limit: 256 << 20) { (found) throws(CheckpointError) in

@@ -37,17 +37,18 @@ package final class HDF5Worker: Sendable {
   }
 
   /// Seconds of processor time for one request besides what the file's size justifies.
-  private static let seconds: CInt = 1
+  private static let usual: CInt = 1
 
+  /// - Parameter seconds: of processor time for one request besides what the file's size justifies and the second that all have.
   /// - Throws: `corrupt` where the library refuses the file, `unsupported` where there is no library.
-  package convenience init(_ access: Access) throws(CheckpointError) {
-    try self.init(access, executable: WorkerExecutable.path())
+  package convenience init(_ access: Access, seconds: CInt? = nil) throws(CheckpointError) {
+    try self.init(access, executable: WorkerExecutable.path(), seconds: seconds)
   }
 
   /// - Parameters:
   ///   - executable: what is started.
   ///   - silence: the longest that is waited for, in seconds; nil for what the file's size justifies.
-  init(_ access: Access, executable: String, silence: CInt? = nil) throws(CheckpointError) {
+  init(_ access: Access, executable: String, silence: CInt? = nil, seconds: CInt? = nil) throws(CheckpointError) {
     let (descriptor, mode, base, size): (CInt, Character, Int, Int)
     switch access {
     case .reading(let file, let start, let end):
@@ -60,7 +61,8 @@ package final class HDF5Worker: Sendable {
     var process: pid_t = 0
     // SAFETY: the pointer to `process` is used inside the call only.
     socket = unsafe ck_hdf5_spawn(
-      executable, descriptor, CInt(mode.asciiValue ?? 0), UInt64(base), UInt64(size), HDF5Worker.seconds,
+      executable, descriptor, CInt(mode.asciiValue ?? 0), UInt64(base), UInt64(size),
+      seconds ?? HDF5Worker.usual,
       &process)
     self.process = process
     guard socket >= 0 else {
