@@ -207,7 +207,8 @@ static void describe_attributes(ck_buffer *out, hid_t object) {
   size_t place = out->count;
   ck_put_u32(out, 0);
   uint32_t written = 0;
-  for (uint64_t i = 0; i < count && i < 65536; i++) {
+  if (count > 65536) ck_fail(CK_HDF5_TOO_LARGE, 0, "it has more attributes than are believed");
+  for (uint64_t i = 0; i < count; i++) {
     hid_t attribute = H5(Aopen_by_idx)(object, ".", H5_INDEX_NAME, H5_ITER_INC, i, H5P_DEFAULT, H5P_DEFAULT);
     if (attribute < 0 && ck_is_newer()) {
       // The library stops at the first that it does not know, so that none of them can be asked for.
@@ -259,7 +260,7 @@ static void describe_storage(ck_buffer *out, hid_t dataset, hid_t type) {
     ck_put_u32(out, (uint32_t)id), ck_put_text(out, name, strnlen(name, sizeof name));
   }
 
-  if (external < 0 || external > 4096) external = 0;
+  if (external < 0 || external > 4096) ck_fail(CK_HDF5_BAD_FILE, 0, "its list of external files cannot be read");
   ck_put_u32(out, (uint64_t)external);
   for (int i = 0; i < external; i++) {
     char name[4097] = "";
@@ -272,7 +273,8 @@ static void describe_storage(ck_buffer *out, hid_t dataset, hid_t type) {
   // The first file other than this one that a virtual dataset takes values from.
   char other[4097] = "";
   size_t sources = 0;
-  if (layout == H5D_VIRTUAL && H5(Pget_virtual_count)(list, &sources) >= 0) {
+  if (layout == H5D_VIRTUAL) {
+    if (H5(Pget_virtual_count)(list, &sources) < 0) ck_fail_library("its sources cannot be read");
     for (size_t i = 0; i < sources && !*other; i++) {
       ssize_t n = H5(Pget_virtual_filename)(list, i, other, sizeof other - 1);
       if (n < 0 || n > 4096) memcpy(other, "?", 2);

@@ -113,6 +113,25 @@ package struct HDF5File: Sendable {
   }
 }
 
+extension HDF5File {
+  /// Bytes of the elements, where what is stored makes them believable: a declared size alone is worth nothing.
+  func plausible(_ shape: Shape, width: Int, stored: Int) throws(CheckpointError) -> Int {
+    let size = try shape.byteCount(width: width)
+    if size > 1 << 28, size / 1000 > stored {
+      throw CheckpointError(
+        .unsupported, "claims \(size) bytes where the file holds \(stored) for it, which is not believed")
+    }
+    return size
+  }
+
+  /// The files beside this one that hold a dataset's bytes (external raw storage).
+  package func externalFiles(of dataset: HDF5Dataset) throws(CheckpointError) -> [InputFile] {
+    try Set(dataset.externals.map(\.file)).sorted().map { (name) throws(CheckpointError) in
+      try InputFile(try ExternalFiles.sibling(name, of: file, what: "its bytes lie in"))
+    }
+  }
+}
+
 /// Finds the storage that gives a dataset's canonical bytes.
 private struct TensorOfDataset {
   let file: HDF5File
@@ -164,14 +183,11 @@ private struct TensorOfDataset {
     }
   }
 
-  /// Bytes of the elements, where the file's own size makes them believable: a declared size alone is worth nothing.
   private func plausible(_ shape: Shape, width: Int) throws(CheckpointError) -> Int {
-    let size = try shape.byteCount(width: width)
-    if dataset.externals.isEmpty, dataset.layout != .virtual, size > 1 << 28, size / 1000 > dataset.storedBytes {
-      throw CheckpointError(
-        .unsupported, "claims \(size) bytes where the file holds \(dataset.storedBytes) for it, which is not believed")
-    }
-    return size
+    guard dataset.externals.isEmpty else { return try shape.byteCount(width: width) }
+    // What a virtual dataset is made of is anywhere in the file.
+    let stored = dataset.layout == .virtual ? file.file.size : dataset.storedBytes
+    return try file.plausible(shape, width: width, stored: stored)
   }
 
   private func storage(_ size: Int, width: Int) throws(CheckpointError) -> any TensorStorage {

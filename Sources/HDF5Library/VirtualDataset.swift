@@ -28,7 +28,8 @@ extension HDF5File {
         try VirtualStorage.pair(
           mapping.target.runs(in: shape), mapping.source.runs(in: source.shape), source.storage, into: &runs)
       }
-      let storage = try VirtualStorage(runs, width: width, byteCount: try shape.byteCount(width: width))
+      let size = try plausible(shape, width: width, stored: file.size)
+      let storage = try VirtualStorage(runs, width: width, byteCount: size)
       return try Tensor(dtype: dtype, shape: shape, storage: storage)
     }
   }
@@ -102,7 +103,7 @@ private struct ObjectHeader {
   private(set) var virtualLayout: (heap: UInt64, index: Int)?
 
   init(_ file: InputFile, base: Int, address: UInt64) throws(CheckpointError) {
-    let start = base + Int(clamping: address)
+    let start = try file.place(address, from: base)
     let head = try file.bytes(at: start, count: min(64, max(0, file.size - start)))
     guard head.starts(with: "OHDR".utf8), head.count > 40, head[4] == 2 else {
       throw CheckpointError(.unsupported, "is of a form that only a newer HDF5 library can read")
@@ -137,7 +138,7 @@ private struct ObjectHeader {
             virtualLayout = (try message.fixed64(), Int(try message.fixed32()))
           }
         case 0x10:
-          let offset = base + Int(clamping: try message.fixed64())
+          let offset = try file.place(try message.fixed64(), from: base)
           let length = Int(clamping: try message.fixed64())
           guard length >= 8, length <= 1 << 20 else { throw CheckpointError(.corrupt, "its object header is damaged") }
           let more = try file.bytes(at: offset, count: length)
@@ -193,7 +194,7 @@ private struct VirtualMapping {
   static func list(
     _ file: InputFile, base: Int, heap: UInt64, index: Int
   ) throws(CheckpointError) -> [VirtualMapping] {
-    let bytes = try object(file, at: base + Int(clamping: heap), index: index)
+    let bytes = try object(file, at: try file.place(heap, from: base), index: index)
     guard bytes.count > 13 else { throw CheckpointError(.corrupt, "its list of sources is too short") }
     try Lookup3.check(bytes)
     var fields = ByteCursor(bytes, 0..<bytes.count - 4)
@@ -282,6 +283,11 @@ private enum Selection {
     var length = 1
     for (i, (dimension, size)) in zip(slab, shape.dimensions).enumerated() {
       let isLast = i == slab.count - 1
+      // Every one of these becomes a range below.
+      let (positions, many) = dimension.count.multipliedReportingOverflow(by: isLast ? 1 : dimension.block)
+      guard !many, positions <= VirtualStorage.mostRuns else {
+        throw CheckpointError(.unsupported, "is a virtual dataset of more than \(VirtualStorage.mostRuns) pieces")
+      }
       var ranges: [Range<Int>] = []
       guard dimension.count <= size, dimension.block <= size,
         dimension.count == 1 || dimension.stride >= dimension.block
@@ -295,7 +301,7 @@ private enum Selection {
         ranges.append(from..<from + dimension.block)
       }
       let pieces = isLast ? ranges : ranges.flatMap { range in range.map { $0..<$0 + 1 } }
-      guard starts.count.multipliedReportingOverflow(by: pieces.count).partialValue <= VirtualStorage.mostRuns else {
+      guard starts.count * pieces.count <= VirtualStorage.mostRuns else {
         throw CheckpointError(.unsupported, "is a virtual dataset of more than \(VirtualStorage.mostRuns) pieces")
       }
       if isLast {
@@ -305,6 +311,16 @@ private enum Selection {
       length = 1
     }
     return [0..<length]
+  }
+}
+
+extension InputFile {
+  /// Where an address lies that counts from `base`.
+  fileprivate func place(_ address: UInt64, from base: Int) throws(CheckpointError) -> Int {
+    guard let address = Int(exactly: address), address <= size - base else {
+      throw CheckpointError(.corrupt, "the address \(address) lies outside the file")
+    }
+    return base + address
   }
 }
 

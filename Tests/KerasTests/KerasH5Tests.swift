@@ -142,6 +142,16 @@ private func reload(_ store: VariableStore, _ format: CheckpointFormat = HDF5For
     #expect(KerasH5Writer().losses(writing: store).map(\.variable) == ["s"])
   }
 
+  @Test func aLabelThatWasSharedIsNotWhenTheOtherIsLeftOut() throws {
+    let store = try keras(
+      [
+        "": ["layer_names": try list(["a", "b"])], "a": ["weight_names": try list(["kernel"])],
+        "b": ["weight_names": try list(["kernel"])],
+      ], ["a/kernel": one, "b/kernel": two])
+    let part = try store.replacing(Array(store.variables.prefix(1)))
+    #expect(try reload(part).variables.map(\.name) == ["a/kernel"])
+  }
+
   @Test func namesThatKerasCannotHaveComeBack() throws {
     let store = try VariableStore(["a//b": one, "a": one, "a/c:0": two, "a/c": one, "..": one, "": two, "x/50%": one])
     #expect(try reload(store).contents() == store.contents())

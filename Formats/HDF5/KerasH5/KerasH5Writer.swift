@@ -31,7 +31,14 @@ package struct KerasH5Writer: CheckpointWriter {
     var tree = HDF5Tree()
     let shared = (store.groups.first { $0.path.bytes.isEmpty }?.attributes ?? [])
       .filter { !NameList.begins($0.name, "layer_names") }
-    let derived = KerasNames.variables(store.layers)
+    // A selection may have left some of a layer's weights out.
+    let layers = store.layers.map { layer in
+      let there = layer.members.indices.filter { store.contains(layer.members[$0]) }
+      return VariableStore.Layer(
+        name: layer.name, kind: layer.kind, members: there.map { layer.members[$0] },
+        labels: there.map { layer.labels[$0] })
+    }
+    let derived = KerasNames.variables(layers)
     let isModel = shared.contains { $0.name == "model_config" }
     let root: [UInt8] = isModel ? KerasH5File.modelWeights.bytes + [UInt8(ascii: "/")] : []
     // Without a version, loaders take a file for one of Keras 1 and turn its kernels round.
@@ -48,17 +55,15 @@ package struct KerasH5Writer: CheckpointWriter {
         attributes.filter { $0.name == "backend" || $0.name == "keras_version" } + list
     }
     var placed: Set<Name> = []
-    for (layer, names) in zip(store.layers, derived) {
+    for (layer, names) in zip(layers, derived) {
       let group = layer.kind == .optimizer ? layer.name.bytes : root + layer.name.bytes
-      var labels: [Name] = []
       for i in layer.members.indices {
         guard var variable = store[layer.members[i]] else { continue }
-        labels.append(layer.labels[i])
         variable.attributes += try TreePath.attributes(variable.name, at: names[i])
         tree.datasets.append((Name(bytes: group + [UInt8(ascii: "/")] + layer.labels[i].bytes), variable))
         placed.insert(variable.name)
       }
-      groups[Name(bytes: group), default: []] += try NameList.write("weight_names", labels)
+      groups[Name(bytes: group), default: []] += try NameList.write("weight_names", layer.labels)
     }
     let rest = store.variables.filter { !placed.contains($0.name) }
     let layout = TreePath(rest.map(\.name))
