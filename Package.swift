@@ -60,7 +60,8 @@ let package = Package(
     family("NumPy", formats: ["Flat", "Npy", "Npz", "Pickle"], ["CheckpointCore", "ZipArchive"]),
     family("HDF5", formats: ["Tree", "KerasH5", "KerasV3"], ["CheckpointCore", "HDF5Library", "ZipArchive"]),
     family("Safetensors", formats: ["."], ["CheckpointCore"]),
-    room("FormatRegistry", ["CheckpointCore", "TensorFlow", "NumPy", "HDF5", "Safetensors"]),
+    room("Inspection", ["CheckpointCore"]),
+    room("FormatRegistry", ["CheckpointCore", "Inspection", "TensorFlow", "NumPy", "HDF5", "Safetensors"]),
 
     .target(name: "CKernels", exclude: ["README.md"], cSettings: c),
     .target(
@@ -72,8 +73,8 @@ let package = Package(
     room(
       "Commands",
       [
-        "CCore", "CheckpointCore", "Conversion", "FormatRegistry", "GraphRuntime", "HDF5Library", "ProtoWire",
-        "Verifier", .product(name: "ArgumentParser", package: "swift-argument-parser"),
+        "CCore", "CheckpointCore", "Conversion", "FormatRegistry", "GraphRuntime", "HDF5Library", "Inspection",
+        "ProtoWire", "Verifier", .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ]),
     .executableTarget(name: "ckpt-convert", dependencies: ["Commands"], swiftSettings: house),
     // Tests. TestKit is what they share.
@@ -95,6 +96,7 @@ let package = Package(
     tests("ConversionTests", ["CheckpointCore", "Conversion", "ProtoWire"]),
     tests("FormatRegistryTests", ["CheckpointCore", "FormatRegistry"]),
     tests("VerifierTests", ["CheckpointCore", "Verifier"]),
+    tests("InspectionTests", ["CheckpointCore", "FormatRegistry", "Inspection"]),
     tests("TranscriptTests", ["CheckpointCore"]),
     tests(
       "ConformanceTests", path: "Conformance/Runner",

@@ -95,6 +95,7 @@ struct MemberStorage: TensorStorage {
   var byteCount: Int { range.count }
   var isSequential: Bool { member.method == .deflated }
   var path: String? { archive.file.path }
+  var recordedSum: String? { "CRC-32" }
 
   func read(into span: inout MutableRawSpan, at offset: Int) throws(CheckpointError) {
     guard offset >= 0, offset <= range.count, span.byteCount <= range.count - offset else {

@@ -81,5 +81,8 @@ final class FortranStorage: TensorStorage {
     return out
   }
 
+  var recordedSum: String? { base.recordedSum }
+  var path: String? { base.path }
+
   func verify() throws(CheckpointError) { try base.verifyWhole() }
 }

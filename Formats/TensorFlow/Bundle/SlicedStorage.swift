@@ -39,6 +39,13 @@ struct SlicedStorage: TensorStorage {
     }
   }
 
+  var path: String? { parts.first?.storage.path }
+
+  /// Nil where one of the slices has none.
+  var recordedSum: String? {
+    parts.contains { $0.storage.recordedSum == nil } ? nil : parts.first?.storage.recordedSum
+  }
+
   func verify() throws(CheckpointError) {
     for part in parts { try part.storage.verifyWhole() }
   }

@@ -9,6 +9,8 @@ struct VariantStorage: TensorStorage {
   let entrySum: UInt32
 
   var byteCount: Int { base.byteCount }
+  var recordedSum: String? { "CRC-32C" }
+  var path: String? { base.path }
 
   func read(into span: inout MutableRawSpan, at offset: Int) throws(CheckpointError) {
     try base.read(into: &span, at: offset)

@@ -21,6 +21,18 @@ public struct CRC32: Sendable, Equatable {
     value = ck_crc32_combine(value, other, UInt64(count))
   }
 
+  /// The sum of so many zero bytes.
+  public static func ofZeros(_ count: Int) -> UInt32 {
+    var sum = CRC32()
+    var (power, size) = (CRC32(of: [0]), 1)
+    while size <= count {
+      if count & size != 0 { sum.append(power.value, count: size) }
+      power.append(power.value, count: size)
+      size <<= 1
+    }
+    return sum.value
+  }
+
   /// The sum of the `count` bytes that follow what is summed here, where the sum of all is `whole`.
   public func rest(of whole: UInt32, count: Int) -> UInt32 {
     var shifted = self

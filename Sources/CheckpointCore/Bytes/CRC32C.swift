@@ -21,6 +21,18 @@ public struct CRC32C: Sendable, Equatable {
     value = ck_crc32c_combine(value, other, UInt64(count))
   }
 
+  /// The sum of so many zero bytes.
+  public static func ofZeros(_ count: Int) -> UInt32 {
+    var sum = CRC32C()
+    var (power, size) = (CRC32C(of: [0]), 1)
+    while size <= count {
+      if count & size != 0 { sum.append(power.value, count: size) }
+      power.append(power.value, count: size)
+      size <<= 1
+    }
+    return sum.value
+  }
+
   /// The sum of bytes in the middle of others, from the sum of all, the sum of those before and of those after.
   public static func middle(
     of whole: CRC32C, before: CRC32C, count: Int, after: CRC32C, afterCount: Int

@@ -37,7 +37,7 @@ public struct Checksums: Sendable {
   public func require(recordedBy storage: any TensorStorage) throws(CheckpointError) {
     for (recorded, found) in [(storage.crc32c, crc32c?.value), (storage.crc32, crc32?.value)] {
       if let recorded, let found, recorded != found {
-        throw CheckpointError.checksum(recorded: recorded, found: found)
+        throw CheckpointError.checksum(recorded: recorded, found: found, of: storage.byteCount)
       }
     }
   }

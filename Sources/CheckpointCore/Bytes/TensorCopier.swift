@@ -30,20 +30,14 @@ public struct TensorCopier: Sendable {
     self.progress = progress
   }
 
-  /// Bytes of a tensor that one worker takes at a time, and of a batch of small tensors.
-  private static let pieceSize = 4 << 20
-
-  private struct Piece {
-    let item: Int
-    let range: Range<Int>
-  }
-
   /// - Parameter kind: the sum that the output records, or nil for none.
   /// - Returns: for each item that sum of its canonical bytes; empty for none.
   /// - Throws: the first error that a worker meets; `corrupt` names the variable whose checksum differs.
   @discardableResult
   public func copy(_ items: [Item], summing kind: ChecksumKind? = .crc32c) throws(CheckpointError) -> [UInt32] {
-    let (pieces, batches) = plan(items)
+    let plan = PiecePlan(
+      items.map { ($0.variable.tensor.byteCount, $0.variable.tensor.storage.isSequential) })
+    let (pieces, batches) = (plan.pieces, plan.batches)
     let sums = Mutex(pieces.map { Checksums(recordedBy: items[$0.item].variable.tensor.storage, and: kind) })
     let failure = Mutex<CheckpointError?>(nil)
     let next = Atomic(0)
@@ -65,34 +59,9 @@ public struct TensorCopier: Sendable {
     return try combine(pieces, sums.withLock { $0 }, of: items, summing: kind)
   }
 
-  private func plan(_ items: [Item]) -> (pieces: [Piece], batches: [Range<Int>]) {
-    var pieces: [Piece] = []
-    pieces.reserveCapacity(items.count)
-    var batches: [Range<Int>] = []
-    var batchStart = 0
-    var batchSize = 0
-    for (i, item) in items.enumerated() {
-      let size = item.variable.tensor.byteCount
-      let largest = item.variable.tensor.storage.isSequential ? size : TensorCopier.pieceSize
-      var offset = 0
-      repeat {
-        let count = min(largest, size - offset)
-        if batchSize + count > TensorCopier.pieceSize, batchStart < pieces.count {
-          batches.append(batchStart..<pieces.count)
-          (batchStart, batchSize) = (pieces.count, 0)
-        }
-        pieces.append(Piece(item: i, range: offset..<offset + count))
-        batchSize += count + 64
-        offset += count
-      } while offset < size
-    }
-    if batchStart < pieces.count { batches.append(batchStart..<pieces.count) }
-    return (pieces, batches)
-  }
-
   /// Copies one batch. Small neighbours are gathered in the buffer and written together.
   private func copy(
-    _ pieces: [Piece], _ batch: Range<Int>, of items: [Item], summing kind: ChecksumKind?,
+    _ pieces: [PiecePlan.Piece], _ batch: Range<Int>, of items: [Item], summing kind: ChecksumKind?,
     using buffer: inout [UInt8], sums: inout [(Int, Checksums)]
   ) throws(CheckpointError) {
     var gathered = Gathered()
@@ -132,7 +101,7 @@ public struct TensorCopier: Sendable {
   }
 
   private func combine(
-    _ pieces: [Piece], _ sums: [Checksums], of items: [Item], summing kind: ChecksumKind?
+    _ pieces: [PiecePlan.Piece], _ sums: [Checksums], of items: [Item], summing kind: ChecksumKind?
   ) throws(CheckpointError) -> [UInt32] {
     // Every item has a first piece, and pieces are in order.
     var whole: [Checksums] = []

@@ -32,6 +32,12 @@ public struct GatheredStorage: TensorStorage {
   }
 
   public var isSequential: Bool { sources.contains { $0.isSequential } }
+  public var path: String? { sources.first?.path }
+
+  /// Nil where one of the sources has none.
+  public var recordedSum: String? {
+    sources.contains { $0.recordedSum == nil } ? nil : sources.first?.recordedSum
+  }
 
   public func verify() throws(CheckpointError) {
     for source in sources { try source.verifyWhole() }

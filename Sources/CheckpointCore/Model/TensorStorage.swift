@@ -15,6 +15,9 @@ public protocol TensorStorage: Sendable {
   /// The same for CRC-32, the sum of zip archives.
   var crc32: UInt32? { get }
 
+  /// What the source recorded to check the bytes by, in words such as `CRC-32C`; nil where nothing but their number is known.
+  var recordedSum: String? { get }
+
   /// Whether reading in order from one place costs far less than reading from several, as with a compressed stream.
   var isSequential: Bool { get }
 
@@ -31,6 +34,7 @@ public protocol TensorStorage: Sendable {
 extension TensorStorage {
   public var crc32c: UInt32? { nil }
   public var crc32: UInt32? { nil }
+  public var recordedSum: String? { crc32c != nil ? "CRC-32C" : crc32 != nil ? "CRC-32" : nil }
   public var isSequential: Bool { false }
   public var path: String? { nil }
   public func verify() throws(CheckpointError) {}
@@ -67,6 +71,7 @@ public struct FileStorage: TensorStorage {
   }
 
   public var crc32c: UInt32? { preceding == nil ? recorded : nil }
+  public var recordedSum: String? { recorded != nil ? "CRC-32C" : crc32 != nil ? "CRC-32" : nil }
   public var path: String? { file.path }
 
   public func read(into span: inout MutableRawSpan, at offset: Int) throws(CheckpointError) {
@@ -87,28 +92,21 @@ public struct FileStorage: TensorStorage {
   }
 }
 
-extension CheckpointError {
-  public static func checksum(recorded: UInt32, found: UInt32, file: String? = nil) -> CheckpointError {
-    CheckpointError(
-      .corrupt, "the checksum differs: recorded \(recorded), found \(found)",
-      remedy: "the file is damaged, or belongs to another checkpoint"
-    ).at(file: file)
-  }
-}
-
-/// Bytes of a file that is not there: a tensor that can be listed and not read.
+/// Bytes that are not there: a tensor that can be listed and not read.
 public struct MissingStorage: TensorStorage {
-  private let file: String
   public let byteCount: Int
+  /// Said when they are read.
+  private let reason: CheckpointError
 
-  public init(path: String, byteCount: Int) {
-    file = path
+  public init(byteCount: Int, reason: CheckpointError) {
     self.byteCount = byteCount
+    self.reason = reason
   }
 
-  public func read(into span: inout MutableRawSpan, at offset: Int) throws(CheckpointError) {
-    throw CheckpointError(.notFound, "no such file").at(file: file)
-  }
+  public var path: String? { reason.file }
+
+  public func read(into span: inout MutableRawSpan, at offset: Int) throws(CheckpointError) { throw reason }
+  public func verify() throws(CheckpointError) { throw reason }
 }
 
 /// Bytes in memory, for what is small or computed.
@@ -145,6 +143,8 @@ public struct ByteSwappedStorage: TensorStorage {
 
   public var byteCount: Int { base.byteCount }
   public var isSequential: Bool { base.isSequential }
+  public var recordedSum: String? { base.recordedSum }
+  public var path: String? { base.path }
 
   public func read(into span: inout MutableRawSpan, at offset: Int) throws(CheckpointError) {
     try base.read(into: &span, at: offset)
@@ -205,6 +205,8 @@ public struct StringStorage: TensorStorage {
 
   public var byteCount: Int { starts[lengths.count] }
   public var isSequential: Bool { characters.isSequential }
+  public var recordedSum: String? { characters.recordedSum }
+  public var path: String? { characters.path }
 
   public func verify() throws(CheckpointError) { try characters.verifyWhole() }
 

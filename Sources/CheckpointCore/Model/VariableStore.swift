@@ -42,6 +42,11 @@ public struct VariableStore: Sendable {
     public var notes: [String] = []
     /// What the source has and no store can hold, with the reason: a conversion stops unless it is left out.
     public var unreadable: [Loss] = []
+    /// What is damaged and could not even become a variable, where damage was not to stop the reader; each names its variable
+    /// where that is known.
+    public var lost: [CheckpointError] = []
+    /// The sum that the reader found right over everything when it opened the files, in words.
+    public var checkedSum: String?
 
     public init(format: String, path: String, files: [InputFile] = [], warnings: [String] = []) {
       self.format = format

@@ -28,6 +28,8 @@ public struct CheckpointError: Error, Sendable {
   public private(set) var offset: Int?
   public private(set) var variable: Name?
   public private(set) var remedy: String?
+  /// What happened to the file, where that is known.
+  public private(set) var damage: Damage?
 
   public init(_ code: Code, _ message: String, remedy: String? = nil) {
     self.code = code
@@ -41,6 +43,13 @@ public struct CheckpointError: Error, Sendable {
     copy.file = self.file ?? file
     copy.offset = self.offset ?? offset
     copy.variable = self.variable ?? variable
+    return copy
+  }
+
+  /// The same error with what happened to the file; what is known already stays.
+  public func because(_ damage: Damage) -> CheckpointError {
+    var copy = self
+    copy.damage = self.damage ?? damage
     return copy
   }
 

@@ -103,16 +103,20 @@ public struct ReadOptions: Sendable {
   public var allowLoss: Bool
   /// Only names, dtypes and shapes are wanted, so that missing data need not stop anyone.
   public var listingOnly: Bool
+  /// Damage must not stop the reader: what cannot be read becomes a variable whose bytes are missing, or is listed in the
+  /// store's source as lost.
+  public var salvage: Bool
 
   public init(
     layout: Layout? = nil, collection: String? = nil, scope: String? = nil, allowLoss: Bool = false,
-    listingOnly: Bool = false
+    listingOnly: Bool = false, salvage: Bool = false
   ) {
     self.layout = layout
     self.collection = collection
     self.scope = scope
     self.allowLoss = allowLoss
     self.listingOnly = listingOnly
+    self.salvage = salvage
   }
 }
 

@@ -1,0 +1,185 @@
+import CheckpointCore
+
+/// What the damaged variables of a checkpoint have in common: the sentence that a person needs instead of a hundred wrong sums.
+struct Diagnosis {
+  private(set) var causes: [CheckpointError] = []
+  private(set) var suspicions: [CheckpointError] = []
+
+  private let store: VariableStore
+  private let zeros: [ZeroRuns]
+
+  /// A variable that is not sound, by its index.
+  private struct Damaged {
+    let index: Int
+    let error: CheckpointError
+  }
+
+  init(_ store: VariableStore, _ verdicts: [Checkup.Verdict], _ zeros: [ZeroRuns]) {
+    self.store = store
+    self.zeros = zeros
+    var byFile: [String: [Damaged]] = [:]
+    var order: [String] = []
+    func note(_ file: String, _ damaged: Damaged? = nil) {
+      if byFile[file] == nil { order.append(file) }
+      byFile[file, default: []] += damaged.map { [$0] } ?? []
+    }
+    for (i, verdict) in verdicts.enumerated() {
+      if case .damaged(let error) = verdict { note(error.file ?? store.source.path, Damaged(index: i, error: error)) }
+    }
+    for error in store.source.lost { note(error.file ?? store.source.path) }
+    for file in order {
+      if let foreign = ForeignContent.describe(file) {
+        causes.append(foreign.at(file: file))
+      } else {
+        causes += causes(in: file, byFile[file] ?? [])
+      }
+    }
+    let known = Set(causes.map(\.file))
+    for error in store.source.lost where !known.contains(error.file ?? store.source.path) { causes.append(error) }
+    if causes.isEmpty { suspicions = suspiciousTails() }
+  }
+
+  private func causes(in file: String, _ damaged: [Damaged]) -> [CheckpointError] {
+    var causes: [CheckpointError] = []
+    // Errors that say themselves what happened to the file; one of each kind stands for all.
+    for kind in [Damage.missingFile, .truncated] {
+      let these = damaged.filter { $0.error.damage == kind }
+      if let error = these.first?.error { causes.append(named(error, these)) }
+    }
+    let wrong = damaged.filter { $0.error.damage == .checksum || $0.error.damage == .zeroFilled }
+    let zeroed = wrong.filter { isMostlyZero($0.index) }
+    if !zeroed.isEmpty { causes.append(zeroFilled(file, zeroed)) }
+    let mixed = wrong.filter { !isMostlyZero($0.index) }
+    if !mixed.isEmpty { causes.append(mixed.count < 2 ? differing(file, mixed) : mixedUp(file, mixed)) }
+    let rest = damaged.filter { one in
+      ![.missingFile, .truncated, .checksum, .zeroFilled].contains(one.error.damage)
+    }
+    if let error = rest.first?.error { causes.append(named(error, rest)) }
+    return causes
+  }
+
+  // MARK: Zeros
+
+  /// Whether what is wrong with a variable may be that it was never written: a long run of zeros, or nothing else.
+  private func isMostlyZero(_ index: Int) -> Bool {
+    let run = zeros[index].longest
+    return !run.isEmpty && (run.count >= ZeroRuns.blockSize || run.count == store.variables[index].tensor.byteCount)
+  }
+
+  private func zeroFilled(_ file: String, _ damaged: [Damaged]) -> CheckpointError {
+    // In the file, where the bytes lie there as they are.
+    let places = damaged.compactMap { one -> Range<Int>? in
+      guard let storage = store.variables[one.index].tensor.storage as? FileStorage else { return nil }
+      let run = zeros[one.index].longest
+      return storage.offset + run.lowerBound..<storage.offset + run.upperBound
+    }
+    let place =
+      if let first = places.map(\.lowerBound).min(), let end = places.map(\.upperBound).max() {
+        "bytes \(first) to \(end) are zeros, wholly or for the most part"
+      } else {
+        "long runs of its bytes are zeros"
+      }
+    return CheckpointError(
+      .corrupt, "\(place), where \(names(damaged)) should be",
+      remedy: "the file was not written or downloaded to its end: fetch or copy it again; --salvage keeps the rest"
+    ).at(file: file).because(.zeroFilled)
+  }
+
+  /// Bytes of zeros at the end of a file from which on a download is suspected to be unfinished.
+  private static let suspiciousTail = 4096
+
+  /// Files without sums that end in zeros which begin inside a variable: nobody's initial values do.
+  private func suspiciousTails() -> [CheckpointError] {
+    var suspicions: [CheckpointError] = []
+    for file in store.source.files {
+      guard let start = zeroTail(of: file), file.size - start >= Diagnosis.suspiciousTail else { continue }
+      let cut = store.variables.first { variable in
+        guard let storage = variable.tensor.storage as? FileStorage, storage.file === file,
+          storage.recordedSum == nil
+        else { return false }
+        // Numbers end in zero bytes too; a cut leaves more.
+        return storage.offset + 64 < start && start + 64 < storage.offset + storage.byteCount
+      }
+      guard let cut else { continue }
+      suspicions.append(
+        CheckpointError(
+          .corrupt,
+          "the last \(file.size - start) bytes are zeros, from the middle of '\(cut.name)' on, and the format has no checksum that could tell",
+          remedy: "if that is not what was trained, the download was not finished: fetch the file again"
+        ).at(file: file.path).because(.zeroFilled))
+    }
+    return suspicions
+  }
+
+  /// Where the zeros begin that a file ends in; nil where it does not.
+  private func zeroTail(of file: InputFile) -> Int? {
+    var end = file.size
+    while end > 0 {
+      let count = min(end, ChunkBuffer.capacity)
+      guard let bytes = try? file.bytes(at: end - count, count: count) else { return nil }
+      if let last = bytes.lastIndex(where: { $0 != 0 }) { return end - count + last + 1 }
+      end -= count
+    }
+    return 0
+  }
+
+  // MARK: Other bytes
+
+  private func mixedUp(_ file: String, _ damaged: [Damaged]) -> CheckpointError {
+    let proven = store.variables.filter {
+      $0.tensor.storage.path == file && $0.tensor.storage.recordedSum != nil && $0.tensor.byteCount > 0
+    }
+    // Counters and constants may be the same in two checkpoints.
+    guard 4 * damaged.count >= 3 * proven.count else { return differing(file, damaged) }
+    if let other = holder(of: damaged, not: file) {
+      return CheckpointError(
+        .corrupt, "holds another part of the checkpoint: the bytes that should be in it are in \(other)",
+        remedy: "the two were exchanged: give each its own name again"
+      ).at(file: file).because(.exchangedShards)
+    }
+    let others = store.source.files.count > 2 ? "the other files of this checkpoint" : "its index"
+    return CheckpointError(
+      .corrupt,
+      "\(damaged.count == proven.count ? "none" : "almost none") of the \(proven.count) variables in it has the checksum that the index says: it belongs to another checkpoint than \(others)",
+      remedy: "copy all files of one checkpoint together"
+    ).at(file: file).because(.otherCheckpoint)
+  }
+
+  /// The file of the same checkpoint that holds, at the same offsets, the bytes that another one should.
+  private func holder(of damaged: [Damaged], not file: String) -> String? {
+    let wanted = damaged.compactMap { store.variables[$0.index].tensor.storage as? FileStorage }
+      .filter { $0.crc32c != nil && $0.byteCount > 4 }.prefix(3)
+    guard !wanted.isEmpty else { return nil }
+    return store.source.files.first { other in
+      other.path != file
+        && wanted.allSatisfy { storage in
+          guard
+            let there = try? FileStorage(
+              other, offset: storage.offset, byteCount: storage.byteCount, crc32c: storage.crc32c)
+          else { return false }
+          return (try? there.verify()) != nil
+        }
+    }.map { splitPath($0.path).last }
+  }
+
+  private func differing(_ file: String, _ damaged: [Damaged]) -> CheckpointError {
+    CheckpointError(
+      .corrupt, "the bytes of \(names(damaged)) are not those that the checksum was taken of",
+      remedy:
+        "the file was changed or damaged after it was written: fetch or copy it again; --salvage keeps the rest"
+    ).at(file: file).because(.checksum)
+  }
+
+  // MARK: Words
+
+  private func named(_ error: CheckpointError, _ damaged: [Damaged]) -> CheckpointError {
+    guard error.damage != nil else { return error }
+    return CheckpointError(error.code, "\(error.message); \(names(damaged)) \(damaged.count == 1 ? "is" : "are") lost", remedy: error.remedy)
+      .at(file: error.file).because(error.damage ?? .checksum)
+  }
+
+  private func names(_ damaged: [Damaged]) -> String {
+    let shown = damaged.prefix(3).map { "'\(store.variables[$0.index].name)'" }.joined(separator: ", ")
+    return damaged.count > 3 ? "\(shown) and \(damaged.count - 3) more" : shown
+  }
+}
