@@ -15,6 +15,25 @@ extension VariableStore {
     return own
   }
 
+  /// Takes what `body` appends; what is valid and cannot be held is listed as unreadable, what is damaged as lost where that is
+  /// not to stop the reader.
+  mutating func take(
+    _ path: Name, of file: InputFile, salvage: Bool,
+    _ body: (inout VariableStore) throws(CheckpointError) -> Void
+  ) throws(CheckpointError) {
+    do throws(CheckpointError) {
+      try body(&self)
+    } catch {
+      if error.code == .unsupported {
+        source.unreadable.append(Loss(variable: path, reason: error.message))
+      } else if salvage, error.code == .corrupt {
+        source.lost.append(error.at(file: file.path, variable: path))
+      } else {
+        throw error
+      }
+    }
+  }
+
   /// The attributes that a store can keep; the others are said.
   mutating func keep(_ attributes: [HDF5Attribute], of path: Name) -> [Attribute] {
     attributes.filter { !path.bytes.isEmpty || $0.name != HDF5Kind.mark }.compactMap { attribute in

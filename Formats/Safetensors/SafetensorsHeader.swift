@@ -22,7 +22,8 @@ struct SafetensorsHeader {
   private(set) var warnings: [String] = []
 
   /// - Throws: `corrupt` where the header is no such header, or its tensors do not cover the rest of the file exactly once.
-  init(_ file: InputFile) throws(CheckpointError) {
+  /// - Parameter salvage: whether a file that ends before its last tensors is taken too.
+  init(_ file: InputFile, salvage: Bool = false) throws(CheckpointError) {
     guard file.size >= 8 else { throw CheckpointError(.corrupt, "is too short for a safetensors file") }
     var cursor = ByteCursor(try file.bytes(at: 0, count: 8))
     let claimed = try cursor.fixed64()
@@ -52,7 +53,7 @@ struct SafetensorsHeader {
       }
     }
     (self.entries, self.warnings) = (entries, warnings)
-    try requireCover(of: file.size - dataOffset)
+    try requireCover(of: file, salvage: salvage)
   }
 
   private static func requireStrings(_ metadata: JSONValue) throws(CheckpointError) {
@@ -101,7 +102,7 @@ struct SafetensorsHeader {
   }
 
   /// Tensors one after the other, without a gap, must be all that follows the header.
-  private func requireCover(of size: Int) throws(CheckpointError) {
+  private func requireCover(of file: InputFile, salvage: Bool) throws(CheckpointError) {
     var covered = 0
     let order = entries.indices.sorted {
       let (a, b) = (entries[$0].range, entries[$1].range)
@@ -116,10 +117,10 @@ struct SafetensorsHeader {
       }
       covered = range.upperBound
     }
-    guard covered == size else {
-      throw CheckpointError(
-        .corrupt, "the tensors take \(covered) bytes, but \(size) follow the header",
-        remedy: covered > size ? "the file is cut short: fetch or copy it again" : nil)
+    let size = file.size - dataOffset
+    guard covered <= size || salvage else { throw .cutShort(file, needed: dataOffset + covered) }
+    guard covered >= size else {
+      throw CheckpointError(.corrupt, "the tensors take \(covered) bytes, but \(size) follow the header")
     }
   }
 

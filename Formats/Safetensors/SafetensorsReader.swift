@@ -7,12 +7,16 @@ package struct SafetensorsReader: CheckpointReader {
   package func open(_ path: String, options: ReadOptions) throws(CheckpointError) -> VariableStore {
     let file = try InputFile(path)
     return try locating(file: path) { () throws(CheckpointError) in
-      let header = try SafetensorsHeader(file)
+      let header = try SafetensorsHeader(file, salvage: options.salvage)
+      let needed = header.dataOffset + (header.entries.map(\.range.upperBound).max() ?? 0)
       var store = VariableStore(
         source: .init(format: "safetensors", path: path, files: [file], warnings: header.warnings))
       for entry in header.entries {
-        let storage = try FileStorage(
-          file, offset: header.dataOffset + entry.range.lowerBound, byteCount: entry.range.count)
+        let isThere = header.dataOffset + entry.range.upperBound <= file.size
+        let storage: any TensorStorage =
+          try isThere
+          ? FileStorage(file, offset: header.dataOffset + entry.range.lowerBound, byteCount: entry.range.count)
+          : MissingStorage(byteCount: entry.range.count, reason: .cutShort(file, needed: needed))
         let tensor = try Tensor(dtype: entry.dtype, shape: entry.shape, storage: storage)
         try store.append(Variable(name: entry.name, tensor: tensor, role: .weight))
       }

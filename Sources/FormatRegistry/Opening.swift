@@ -1,4 +1,5 @@
 public import CheckpointCore
+import Inspection
 import TensorFlow
 
 /// Finds out what a path is and opens it. A path may be a prefix, any file of a checkpoint, a folder with a state file, a
@@ -115,8 +116,14 @@ public enum Opening {
         remedy: nearby(joinPath(candidate.path, ""))
       ).at(file: candidate.path)
     case .file:
-      return CheckpointError(.unsupported, FileKind.describe(candidate.head, path: candidate.path)).at(
-        file: candidate.path)
+      if let foreign = ForeignContent.describe(candidate.path) { return foreign.at(file: candidate.path) }
+      let isHDF5 = candidate.head.starts(with: [0x89] + Array("HDF".utf8))
+      return CheckpointError(
+        .unsupported,
+        isHDF5
+          ? "begins like an HDF5 file, but its signature is damaged"
+          : "is no checkpoint of a kind that this version knows"
+      ).at(file: candidate.path)
     }
   }
 
@@ -137,26 +144,5 @@ extension CheckpointFormat {
       return String(path.dropLast(suffix.count))
     }
     return path
-  }
-}
-
-/// What a file that no format knows seems to be.
-enum FileKind {
-  static func describe(_ head: [UInt8], path: String) -> String {
-    if head.isEmpty { return "is empty" }
-    let signatures: [(bytes: [UInt8], text: String)] = [
-      (Array("version https://git-lfs".utf8), "is a Git LFS pointer, not the file itself (fetch it with git lfs pull)"),
-      (Array("<!DOCTYPE".utf8), "is a web page, not a checkpoint (the download failed)"),
-      (Array("<html".utf8), "is a web page, not a checkpoint (the download failed)"),
-      ([0x89] + Array("HDF".utf8), "begins like an HDF5 file, but its signature is damaged"),
-      (
-        Array("PK".utf8),
-        "is a zip archive without arrays of numpy and weights of Keras, which this version cannot read"
-      ),
-      (Array("node {".utf8), "is a graph written as text, which is not read (write it as binary: as_text=False)"),
-      ([0x1f, 0x8b], "is compressed with gzip (unpack it first)"),
-    ]
-    for (bytes, text) in signatures where head.starts(with: bytes) { return text }
-    return "is no checkpoint of a kind that this version knows"
   }
 }

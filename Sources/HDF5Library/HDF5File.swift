@@ -6,45 +6,75 @@ package struct HDF5File: Sendable {
   package let file: InputFile
   package let objects: [HDF5Object]
   package let warnings: [String]
+  /// What kept the list of objects from being whole, where that was not to stop the reader.
+  package let lost: [CheckpointError]
   /// Where the HDF5 data begin: behind a user block, or a member of an archive.
   let base: Int
+  /// Where they should end.
+  let end: Int
   private let worker: HDF5Worker
   private let cache = ChunkCache()
+
+  /// Whether the file ends before its HDF5 data do.
+  var isCut: Bool { end > file.size }
 
   package static let signature: [UInt8] = [0x89, 0x48, 0x44, 0x46, 0x0d, 0x0a, 0x1a, 0x0a]
 
   /// - Parameters:
   ///   - member: where the file's HDF5 data lie inside of it, when they are a part.
   ///   - size: bytes of that part; nil for all that follow.
+  ///   - salvage: whether the objects that can be reached in a damaged or short file are enough.
   /// - Throws: `corrupt` where the file is not sound; the error names the object at which that was seen.
-  package init(_ file: InputFile, from member: Int = 0, size: Int? = nil) throws(CheckpointError) {
+  package init(
+    _ file: InputFile, from member: Int = 0, size: Int? = nil, salvage: Bool = false
+  ) throws(CheckpointError) {
     self.file = file
-    let end = min(file.size, size.map { member + $0 } ?? file.size)
+    var end = min(file.size, size.map { member + $0 } ?? file.size)
     let base = try HDF5File.superblock(file, from: member)
     self.base = base
-    worker = try HDF5Worker(.reading(file, base: base, end: end))
+    if let needed = HDF5File.endOfFile(file, base), needed > end {
+      // The library would open no file that is shorter than it says; told that it is whole, it fails where bytes are missing.
+      guard salvage else { throw .cutShort(file, needed: needed) }
+      end = needed
+    }
+    self.end = end
+    let first = try HDF5Worker(.reading(file, base: base, end: end))
     var objects: [HDF5Object] = []
     // A name takes some bytes of the file; a hundred of them are what the smallest object takes.
     let most = 64 + file.size / 8
     var reply: CheckpointError?
-    try worker.ask(CK_HDF5_WALK, [0, 0, 0, 0], limit: 256 << 20) { (found) throws(CheckpointError) in
-      switch found.kind {
-      case CK_HDF5_BEGIN: break
-      case CK_HDF5_OBJECT:
-        guard objects.count < most else {
-          throw CheckpointError(.corrupt, "lists more objects than \(file.size) bytes can hold")
+    let failure: CheckpointError?
+    do throws(CheckpointError) {
+      try first.ask(CK_HDF5_WALK, [0, 0, 0, 0], limit: 256 << 20) { (found) throws(CheckpointError) in
+        switch found.kind {
+        case CK_HDF5_BEGIN: break
+        case CK_HDF5_OBJECT:
+          guard objects.count < most else {
+            throw CheckpointError(.corrupt, "lists more objects than \(file.size) bytes can hold")
+          }
+          do throws(CheckpointError) {
+            objects.append(try HDF5Object(found.bytes))
+          } catch {
+            reply = reply ?? error
+          }
+        case CK_HDF5_END: return true
+        default: throw HDF5Worker.nonsense()
         }
-        do throws(CheckpointError) {
-          objects.append(try HDF5Object(found.bytes))
-        } catch {
-          reply = reply ?? error
-        }
-      case CK_HDF5_END: return true
-      default: throw HDF5Worker.nonsense()
+        return false
       }
-      return false
+      failure = reply?.at(file: file.path)
+    } catch {
+      failure = error
     }
-    if let reply { throw reply.at(file: file.path) }
+    if let failure {
+      guard salvage, failure.code == .corrupt else { throw failure }
+      // A worker that has failed answers no more; the data of what was listed need another.
+      worker = try HDF5Worker(.reading(file, base: base, end: end))
+      lost = [failure]
+    } else {
+      worker = first
+      lost = []
+    }
     self.objects = objects
     let trailing = end - base - worker.end
     warnings =
@@ -88,6 +118,26 @@ package struct HDF5File: Sendable {
       offset = offset == 0 ? 512 : 2 * offset
     }
     throw CheckpointError(.corrupt, "is not an HDF5 file: its signature is not there").at(file: file.path)
+  }
+
+  /// Where the superblock says that the file ends; nil where it says nothing that can be used. Source: the HDF5 file format
+  /// specification, II.A: the end-of-file address is the third of four in versions 0 and 1, and of versions 2 and 3 too.
+  private static func endOfFile(_ file: InputFile, _ base: Int) -> Int? {
+    guard let head = try? file.bytes(at: base, count: min(64, file.size - base)), head.count == 64 else { return nil }
+    let version = head[8]
+    let place: Int
+    switch version {
+    case 0, 1:
+      guard head[13] == 8 else { return nil }
+      place = version == 0 ? 40 : 44
+    case 2, 3:
+      guard head[9] == 8 else { return nil }
+      place = 28
+    default: return nil
+    }
+    var cursor = ByteCursor(head, place..<place + 8)
+    guard let end = try? cursor.fixed64(), let address = Int(exactly: end), address < 1 << 60 else { return nil }
+    return base + address
   }
 
   /// The file in the same folder that another one names.
@@ -198,6 +248,9 @@ private struct TensorOfDataset {
       guard let offset else { return FillStorage(dataset.fill, width: width, byteCount: size) }
       let (start, overflow) = file.base.addingReportingOverflow(offset)
       guard !overflow else { throw CheckpointError(.corrupt, "its bytes lie outside the file, at \(offset)") }
+      if file.isCut, start.addingReportingOverflow(size).overflow || start + size > file.file.size {
+        return MissingStorage(byteCount: size, reason: .cutShort(file.file, needed: file.end))
+      }
       return try FileStorage(file.file, offset: start, byteCount: size)
     case .chunked(let chunk):
       if let pipeline = try FilterPipeline(dataset.filters, width: width), let shape = dataset.shape {

@@ -15,8 +15,35 @@ package struct ValueDistance: Sendable {
   /// Elements beyond atol + rtol · |expected|; for whole numbers, strings and truth values, those that differ.
   package private(set) var outside = 0
 
+  private let kind: Kind
+  private let tolerance: Tolerance
+
+  /// How elements are taken apart.
+  private struct Kind {
+    let decoder: NumberDecoder?
+    /// Bytes that are compared at once: a number.
+    let width: Int
+    /// Numbers in an element: two where it is complex.
+    let parts: Int
+    /// The sign's bit of a float; nil for whole numbers.
+    let sign: UInt64?
+  }
+
   package var isEqual: Bool { differing == 0 }
   package var isWithinTolerance: Bool { outside == 0 }
+
+  /// A distance that is found piece by piece; nothing differs yet. Strings and variants are compared elsewhere.
+  init(_ tensor: Tensor, _ tolerance: Tolerance) {
+    let dtype = tensor.dtype
+    let width = dtype.wordWidth ?? 1
+    let isFloat = dtype.isFloat || dtype == .complex64 || dtype == .complex128
+    kind = Kind(
+      decoder: NumberDecoder(dtype), width: width, parts: (dtype.width ?? 1) / width,
+      sign: isFloat ? 1 << (8 * UInt64(width) - 1) : nil)
+    self.tolerance = tolerance
+    elementCount = tensor.shape.elementCount
+    if isFloat { ulps = 0 }
+  }
 
   /// - Throws: `different` where dtype or shape are not the same.
   package init(
@@ -27,50 +54,77 @@ package struct ValueDistance: Sendable {
         .different,
         "is \(found.dtype.rawValue) \(found.shape) where \(expected.dtype.rawValue) \(expected.shape) was expected")
     }
-    elementCount = expected.shape.elementCount
-    guard let width = expected.dtype.wordWidth, expected.dtype != .string else {
-      try compareStrings(found, expected)
+    self.init(expected, tolerance)
+    if let a = found.storage as? StringStorage, let b = expected.storage as? StringStorage {
+      try addStrings(a, b)
       return
     }
-    let isFloat = [DType.float16, .bfloat16, .float32, .float64, .complex64, .complex128].contains(expected.dtype)
-    let wide = ValueDistance.realPart(of: expected.dtype)
-    if isFloat { ulps = 0 }
-    var mine = ChunkBuffer()
-    var position = 0
-    var other = [UInt8](repeating: 0, count: ChunkBuffer.capacity)
     let storage = found.storage
     try storage.verifyWhole()
+    var other = [UInt8](repeating: 0, count: ChunkBuffer.capacity)
+    var numbers = Numbers()
+    var mine = ChunkBuffer()
     try expected.forEachChunk(using: &mine) { (chunk, offset) throws(CheckpointError) in
       var part = other.mutableRawSpan(0..<chunk.byteCount)
       try storage.read(into: &part, at: offset)
-      let same = other.rawSpan.extracting(0..<chunk.byteCount)
-      if same.isEqual(to: chunk) {
-        position += chunk.byteCount / width
-        return
-      }
-      for i in 0..<chunk.byteCount / width {
-        let a = ValueDistance.bits(same, i * width, width)
-        let b = ValueDistance.bits(chunk, i * width, width)
-        if a != b {
-          differing += 1
-          // Complex numbers count by their parts.
-          if first == nil { first = (position + i) / (expected.dtype.wordWidth == expected.dtype.width ? 1 : 2) }
-          if isFloat { addFloat(a, b, wide, tolerance) } else { outside += 1 }
-        }
-      }
-      position += chunk.byteCount / width
+      add(other.rawSpan.extracting(0..<chunk.byteCount), expected: chunk, at: offset, &numbers)
     }
   }
 
-  private mutating func compareStrings(_ found: Tensor, _ expected: Tensor) throws(CheckpointError) {
-    let a = try found.bytes()
-    let b = try expected.bytes()
-    if a != b { (differing, outside, first) = (1, 1, 0) }
+  /// Room for decoded numbers.
+  struct Numbers {
+    fileprivate var found: [Double] = []
+    fileprivate var expected: [Double] = []
   }
 
-  private mutating func addFloat(_ a: UInt64, _ b: UInt64, _ dtype: DType, _ tolerance: Tolerance) {
-    let x = ValueDistance.number(a, dtype)
-    let y = ValueDistance.number(b, dtype)
+  /// Bytes that are looked at together where something differs.
+  private static let blockSize = 4096
+
+  /// Takes whole elements of both, from `offset` of the tensor on.
+  mutating func add(_ found: RawSpan, expected: RawSpan, at offset: Int, _ numbers: inout Numbers) {
+    guard !found.isEqual(to: expected) else { return }
+    for start in stride(from: 0, to: found.byteCount, by: ValueDistance.blockSize) {
+      let end = min(start + ValueDistance.blockSize, found.byteCount)
+      let (a, b) = (found.extracting(start..<end), expected.extracting(start..<end))
+      if !a.isEqual(to: b) { addBlock(a, b, at: offset + start, &numbers) }
+    }
+  }
+
+  private mutating func addBlock(_ found: RawSpan, _ expected: RawSpan, at offset: Int, _ numbers: inout Numbers) {
+    let count = found.byteCount / kind.width
+    if let decoder = kind.decoder {
+      if numbers.found.count != count {
+        numbers.found = [Double](repeating: 0, count: count)
+        numbers.expected = numbers.found
+      }
+      decoder.decode(found, at: 0, into: &numbers.found)
+      decoder.decode(expected, at: 0, into: &numbers.expected)
+    }
+    // Complex numbers count once, whichever part differs.
+    var last = -1
+    for i in 0..<count {
+      let a = ValueDistance.bits(found, i * kind.width, kind.width)
+      let b = ValueDistance.bits(expected, i * kind.width, kind.width)
+      guard a != b else { continue }
+      let element = (offset / kind.width + i) / kind.parts
+      if element != last { differing += 1 }
+      last = element
+      first = min(first ?? element, element)
+      guard kind.decoder != nil else {
+        outside += 1
+        continue
+      }
+      let (x, y) = (numbers.found[i], numbers.expected[i])
+      if let sign = kind.sign {
+        addFloat(x, y, ValueDistance.steps(a, b, sign))
+      } else {
+        outside += 1
+        addDistance(x, y)
+      }
+    }
+  }
+
+  private mutating func addFloat(_ x: Double, _ y: Double, _ steps: UInt64) {
     if x.isNaN && y.isNaN { return }
     guard x.isFinite, y.isFinite else {
       if x != y {
@@ -79,50 +133,67 @@ package struct ValueDistance: Sendable {
       }
       return
     }
+    addDistance(x, y)
+    ulps = max(ulps ?? 0, steps)
+    if abs(x - y) > tolerance.absolute + tolerance.relative * abs(y) { outside += 1 }
+  }
+
+  private mutating func addDistance(_ x: Double, _ y: Double) {
     let distance = abs(x - y)
     absolute = max(absolute, distance)
     if y != 0 { relative = max(relative, distance / abs(y)) }
-    ulps = max(ulps ?? 0, ValueDistance.steps(a, b, dtype))
-    if distance > tolerance.absolute + tolerance.relative * abs(y) { outside += 1 }
   }
 
-  private static func realPart(of dtype: DType) -> DType {
-    switch dtype {
-    case .complex64: .float32
-    case .complex128: .float64
-    default: dtype
+  /// Compares strings one by one.
+  private mutating func addStrings(_ found: StringStorage, _ expected: StringStorage) throws(CheckpointError) {
+    try found.verifyWhole()
+    try expected.verifyWhole()
+    var (a, b) = (0, 0)
+    for (i, (mine, other)) in zip(found.lengths, expected.lengths).enumerated() {
+      try throwIfInterrupted()
+      if try mine != other || !ValueDistance.isSame(found.characters, a, expected.characters, b, count: mine) {
+        differing += 1
+        outside += 1
+        first = first ?? i
+      }
+      (a, b) = (a + mine, b + other)
     }
+  }
+
+  private static func isSame(
+    _ a: any TensorStorage, _ aStart: Int, _ b: any TensorStorage, _ bStart: Int, count: Int
+  ) throws(CheckpointError) -> Bool {
+    var position = 0
+    while position < count {
+      let size = min(ChunkBuffer.capacity, count - position)
+      let mine = try a.bytes(at: aStart + position, count: size)
+      guard mine == (try b.bytes(at: bStart + position, count: size)) else { return false }
+      position += size
+    }
+    return true
+  }
+
+  /// Adds what was found in another piece of the same tensor.
+  mutating func append(_ other: ValueDistance) {
+    differing += other.differing
+    outside += other.outside
+    if let start = other.first { first = min(first ?? start, start) }
+    absolute = max(absolute, other.absolute)
+    relative = max(relative, other.relative)
+    if let theirs = other.ulps { ulps = max(ulps ?? 0, theirs) }
   }
 
   private static func bits(_ span: RawSpan, _ offset: Int, _ width: Int) -> UInt64 {
-    var bits: UInt64 = 0
-    for i in 0..<width {
-      bits |= UInt64(unsafe span.unsafeLoad(fromByteOffset: offset + i, as: UInt8.self)) << (8 * UInt64(i))
-    }
-    return bits
-  }
-
-  private static func number(_ bits: UInt64, _ dtype: DType) -> Double {
-    switch dtype {
-    case .float64: return Double(bitPattern: bits)
-    case .float32: return Double(Float(bitPattern: UInt32(truncatingIfNeeded: bits)))
-    case .bfloat16: return Double(Float(bitPattern: UInt32(truncatingIfNeeded: bits) << 16))
-    default:
-      // binary16: five bits of exponent, ten of mantissa.
-      let mantissa = Double(bits & 0x3ff)
-      let exponent = Int(bits >> 10 & 0x1f)
-      let magnitude =
-        exponent == 31
-        ? (mantissa == 0 ? Double.infinity : .nan)
-        : exponent == 0
-          ? mantissa * 0x1p-24 : (1 + mantissa / 1024) * Double(sign: .plus, exponent: exponent - 15, significand: 1)
-      return bits >> 15 & 1 == 1 ? -magnitude : magnitude
+    switch width {
+    case 1: UInt64(unsafe span.unsafeLoad(fromByteOffset: offset, as: UInt8.self))
+    case 2: UInt64(unsafe span.unsafeLoadUnaligned(fromByteOffset: offset, as: UInt16.self))
+    case 4: UInt64(unsafe span.unsafeLoadUnaligned(fromByteOffset: offset, as: UInt32.self))
+    default: unsafe span.unsafeLoadUnaligned(fromByteOffset: offset, as: UInt64.self)
     }
   }
 
   /// Values between two floats of one dtype, counted on the line of all floats.
-  private static func steps(_ a: UInt64, _ b: UInt64, _ dtype: DType) -> UInt64 {
-    let sign: UInt64 = dtype == .float64 ? 1 << 63 : dtype == .float32 ? 1 << 31 : 1 << 15
+  private static func steps(_ a: UInt64, _ b: UInt64, _ sign: UInt64) -> UInt64 {
     func place(_ bits: UInt64) -> Int64 {
       let magnitude = Int64(bitPattern: bits & (sign - 1))
       return bits & sign != 0 ? -magnitude : magnitude

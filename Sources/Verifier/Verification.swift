@@ -62,28 +62,22 @@ package struct Verification {
     throws(CheckpointError)
   {
     report.variableCount = before.variables.count
-    var seen: Set<Name> = []
-    for variable in before.variables {
-      try throwIfInterrupted()
-      let name = names[variable.name] ?? variable.name
-      seen.insert(name)
-      guard let other = after[name] else {
-        report.variables.append(
-          VariableFinding(name: variable.name, problem: "is missing in the second", distance: nil))
-        continue
-      }
-      guard variable.tensor.dtype != .variant, other.tensor.dtype != .variant else { continue }
-      do throws(CheckpointError) {
-        let distance = try ValueDistance(found: other.tensor, expected: variable.tensor, tolerance: tolerance)
-        if !(tolerance.isExact ? distance.isEqual : distance.isWithinTolerance) {
-          report.variables.append(VariableFinding(name: variable.name, problem: distance.summary, distance: distance))
-        }
-      } catch {
-        guard error.code == .different else { throw error.at(variable: variable.name) }
-        report.variables.append(VariableFinding(name: variable.name, problem: error.message, distance: nil))
-      }
+    var request = StoreDifference.Request()
+    (request.tolerance, request.names, request.jobs) = (tolerance, names, threads)
+    request.suggestsNames = false
+    let difference = try StoreDifference(before, after, request)
+    for change in difference.changed {
+      if let failure = change.failure { throw failure }
+      let problem =
+        change.distance?.summary
+        ?? "is \(change.second.tensor.dtype.rawValue) \(change.second.tensor.shape) where \(change.first.tensor.dtype.rawValue) \(change.first.tensor.shape) was expected"
+      report.variables.append(
+        VariableFinding(name: change.first.name, problem: problem, distance: change.distance))
     }
-    for variable in after.variables where !seen.contains(variable.name) {
+    for variable in difference.onlyFirst {
+      report.variables.append(VariableFinding(name: variable.name, problem: "is missing in the second", distance: nil))
+    }
+    for variable in difference.onlySecond {
       report.variables.append(VariableFinding(name: variable.name, problem: "is only in the second", distance: nil))
     }
   }

@@ -13,6 +13,8 @@ package final class ZipArchive: Sendable {
   package let members: [ZipMember]
   /// Bytes in front of the directory that belong to no member.
   package let unclaimed: Int
+  /// Members that are not whole, where damage was not to stop the reader.
+  package let lost: [CheckpointError]
 
   private let positions: [Name: Int]
   let streams = InflateStreams()
@@ -56,6 +58,23 @@ package final class ZipArchive: Sendable {
     }
     self.members = members
     self.positions = positions
+    lost = []
+  }
+
+  /// Opens an archive whose end is missing: its members are those whose own headers and data are there, one after the other
+  /// from its beginning. One that is sound is opened as always.
+  package init(salvaging file: InputFile) throws(CheckpointError) {
+    self.file = file
+    do throws(CheckpointError) {
+      let whole = try ZipArchive(file: file)
+      (members, positions, unclaimed, lost) = (whole.members, whole.positions, whole.unclaimed, [])
+    } catch {
+      let found = try ZipSalvage(of: file)
+      guard !found.members.isEmpty || !found.lost.isEmpty else { throw error }
+      var positions: [Name: Int] = [:]
+      for member in found.members { positions[member.name] = member.index }
+      (members, self.positions, unclaimed, lost) = (found.members, positions, 0, found.lost)
+    }
   }
 
   package func member(named name: Name) -> ZipMember? { positions[name].map { members[$0] } }

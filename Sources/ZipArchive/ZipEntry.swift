@@ -50,6 +50,12 @@ struct ZipEntry {
     }
   }
 
+  /// What a directory would say of a member whose own header is at hand.
+  init(name: Name, flags: ZipFlags, method: UInt16, crc32: UInt32, compressedSize: Int, size: Int, localOffset: Int) {
+    (self.name, self.flags, self.method, self.crc32) = (name, flags, method, crc32)
+    (self.compressedSize, self.size, self.localOffset, comment) = (compressedSize, size, localOffset, [])
+  }
+
   /// The entry of a stored member.
   static func encode(
     _ name: Name, crc32: UInt32, size: Int, localOffset: Int, comment: [UInt8]

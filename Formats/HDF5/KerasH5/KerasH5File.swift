@@ -25,8 +25,12 @@ struct KerasH5File {
   static let topLevel: Name = "top_level_model_weights"
   static let optimizer: Name = "optimizer_weights"
 
-  init(_ hdf5: HDF5File) throws(CheckpointError) {
+  /// Whether what the lists name and the file has not is listed as lost.
+  private let salvage: Bool
+
+  init(_ hdf5: HDF5File, salvage: Bool = false) throws(CheckpointError) {
     self.hdf5 = hdf5
+    self.salvage = salvage
     for object in hdf5.objects {
       switch object {
       case .dataset(let dataset): datasets[dataset.path] = dataset
@@ -41,17 +45,24 @@ struct KerasH5File {
   func store(_ path: String) throws(CheckpointError) -> VariableStore {
     var store = VariableStore(
       source: .init(format: "keras-h5", path: path, files: [hdf5.file], warnings: hdf5.warnings))
-    let parts = try parts()
+    store.source.lost = hdf5.lost
+    let parts = try parts(&store.source.lost)
     let labelled = parts.map { part in
       VariableStore.Layer(name: part.name, kind: part.kind, members: [], labels: part.weights.map(\.label))
     }
     for (part, derived) in zip(parts, KerasNames.variables(labelled)) {
       var names: [Name] = []
+      var labels: [Name] = []
       for (weight, name) in zip(part.weights, derived) {
-        names.append(try store.append(weight.dataset, of: hdf5, named: name))
+        do throws(CheckpointError) {
+          names.append(try store.append(weight.dataset, of: hdf5, named: name))
+          labels.append(weight.label)
+        } catch {
+          guard salvage, error.code == .corrupt else { throw error }
+          store.source.lost.append(error.at(variable: name))
+        }
       }
-      store.layers.append(
-        .init(name: part.name, kind: part.kind, members: names, labels: part.weights.map(\.label)))
+      store.layers.append(.init(name: part.name, kind: part.kind, members: names, labels: labels))
     }
     try addUnlisted(to: &store, listed: Set(parts.flatMap { $0.weights.map(\.dataset.path) }))
     let attributes = (groups[""] ?? []) + (root.bytes.isEmpty ? [] : groups[root] ?? [])
@@ -73,7 +84,7 @@ struct KerasH5File {
   }
 
   /// Layers in the order of the model, then what belongs to none.
-  private func parts() throws(CheckpointError) -> [Part] {
+  private func parts(_ lost: inout [CheckpointError]) throws(CheckpointError) -> [Part] {
     guard let layers = try NameList.read("layer_names", groups[root] ?? []) else {
       throw CheckpointError(
         .corrupt, "has no layer_names, so that it is no weights file of Keras", remedy: "--from hdf5 reads it as it is")
@@ -82,24 +93,29 @@ struct KerasH5File {
     for layer in layers {
       let group = inside(root, layer)
       guard let attributes = groups[group] else {
-        throw CheckpointError(.corrupt, "layer_names lists the layer '\(layer)', and there is no such group")
+        let failure = CheckpointError(.corrupt, "layer_names lists the layer '\(layer)', and there is no such group")
+        guard salvage else { throw failure }
+        lost.append(failure.at(variable: layer))
+        continue
       }
-      parts.append(Part(name: layer, kind: .model, weights: try weights(group, attributes)))
+      parts.append(Part(name: layer, kind: .model, weights: try weights(group, attributes, &lost)))
     }
     let top = inside(root, KerasH5File.topLevel)
     if !layers.contains(KerasH5File.topLevel), let attributes = groups[top] {
-      parts.append(Part(name: KerasH5File.topLevel, kind: .topLevel, weights: try weights(top, attributes)))
+      parts.append(Part(name: KerasH5File.topLevel, kind: .topLevel, weights: try weights(top, attributes, &lost)))
     }
     if !layers.contains(KerasH5File.optimizer) || !root.bytes.isEmpty,
       let attributes = groups[KerasH5File.optimizer]
     {
-      let weights = try weights(KerasH5File.optimizer, attributes)
+      let weights = try weights(KerasH5File.optimizer, attributes, &lost)
       parts.append(Part(name: KerasH5File.optimizer, kind: .optimizer, weights: weights))
     }
     return parts
   }
 
-  private func weights(_ group: Name, _ attributes: [HDF5Attribute]) throws(CheckpointError) -> [Weight] {
+  private func weights(
+    _ group: Name, _ attributes: [HDF5Attribute], _ lost: inout [CheckpointError]
+  ) throws(CheckpointError) -> [Weight] {
     var weights: [Weight] = []
     var seen: Set<Name> = []
     do throws(CheckpointError) {
@@ -108,11 +124,14 @@ struct KerasH5File {
           throw CheckpointError(.corrupt, "weight_names lists '\(label)' twice")
         }
         guard let dataset = datasets[inside(group, label)] else {
-          throw CheckpointError(
+          let failure = CheckpointError(
             .corrupt,
             groups[inside(group, label)] == nil
               ? "weight_names lists '\(label)', and there is no such dataset in the group"
               : "weight_names lists '\(label)', which is a group and no dataset")
+          guard salvage else { throw failure }
+          lost.append(failure.at(variable: inside(group, label)))
+          continue
         }
         weights.append(Weight(label: label, dataset: dataset))
       }

@@ -8,8 +8,10 @@ package struct KerasH5Reader: CheckpointReader {
   static let suffixes = [".h5", ".hdf5", ".keras.h5"]
 
   package func open(_ path: String, options: ReadOptions) throws(CheckpointError) -> VariableStore {
-    let hdf5 = try HDF5File(try InputFile(path))
-    return try locating(file: path) { () throws(CheckpointError) in try KerasH5File(hdf5).store(path) }
+    let hdf5 = try HDF5File(try InputFile(path), salvage: options.salvage)
+    return try locating(file: path) { () throws(CheckpointError) in
+      try KerasH5File(hdf5, salvage: options.salvage).store(path)
+    }
   }
 
   package static func recognise(_ candidate: Candidate) -> String? {

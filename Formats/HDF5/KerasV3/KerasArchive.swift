@@ -16,19 +16,26 @@ struct KerasArchive {
     return text.indices.contains { text[$0] == mark[0] && text[$0...].starts(with: mark) }
   }
 
-  /// The HDF5 file inside.
-  /// - Parameter checked: whether the archive's own sum of it is compared, which reads it once.
-  func weights(checked: Bool) throws(CheckpointError) -> HDF5File {
+  /// The HDF5 file inside. Where more than names is wanted, the archive's own sum of it is compared, which reads it once.
+  /// - Returns: also the error of that sum, where damage is not to stop the reader.
+  func weights(_ options: ReadOptions) throws(CheckpointError) -> (hdf5: HDF5File, damage: CheckpointError?) {
     guard let member = zip.member(named: KerasV3Reader.weightsMember) else {
       throw CheckpointError(.corrupt, "has no member \(KerasV3Reader.weightsMember)").at(file: zip.file.path)
     }
     let storage = try zip.storage(of: member)
-    switch member.method {
-    case .stored:
-      if checked { try locating(file: zip.file.path) { () throws(CheckpointError) in try storage.verifyWhole() } }
-      return try HDF5File(zip.file, from: member.dataOffset, size: member.size)
-    case .deflated:
-      return try HDF5File(try TemporaryCopy.file(of: storage, for: zip.file.path), from: 0)
+    guard member.method == .stored else {
+      return (try HDF5File(try TemporaryCopy.file(of: storage, for: zip.file.path), from: 0), nil)
     }
+    var damage: CheckpointError?
+    if !options.listingOnly {
+      do throws(CheckpointError) {
+        try storage.verifyWhole()
+      } catch {
+        guard options.salvage, error.code == .corrupt else { throw error.at(file: zip.file.path) }
+        damage = error.at(file: zip.file.path)
+      }
+    }
+    let hdf5 = try HDF5File(zip.file, from: member.dataOffset, size: member.size, salvage: options.salvage)
+    return (hdf5, damage)
   }
 }

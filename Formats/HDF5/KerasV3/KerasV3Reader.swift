@@ -19,15 +19,17 @@ package struct KerasV3Reader: CheckpointReader {
       if try archive.holdsCode() {
         store.source.warnings.append("the model's description holds the code of a Lambda layer, which is never run")
       }
-      try add(try archive.weights(checked: !options.listingOnly), to: &store, &places)
+      let (hdf5, damage) = try archive.weights(options)
+      try add(hdf5, salvage: options.salvage, to: &store, &places)
+      if let damage { store.source.lost.append(damage) } else { store.source.checkedSum = "CRC-32" }
     } else if head.first == UInt8(ascii: "{") {
       for shard in try shards(file) {
         let part = try InputFile(shard)
         store.source.files.append(part)
-        try add(try HDF5File(part), to: &store, &places)
+        try add(try HDF5File(part, salvage: options.salvage), salvage: options.salvage, to: &store, &places)
       }
     } else {
-      try add(try HDF5File(file), to: &store, &places)
+      try add(try HDF5File(file, salvage: options.salvage), salvage: options.salvage, to: &store, &places)
     }
     store.findLayers(places)
     store.inferRoles()
@@ -36,9 +38,10 @@ package struct KerasV3Reader: CheckpointReader {
   }
 
   private func add(
-    _ hdf5: HDF5File, to store: inout VariableStore, _ places: inout [(path: Name, name: Name)]
+    _ hdf5: HDF5File, salvage: Bool, to store: inout VariableStore, _ places: inout [(path: Name, name: Name)]
   ) throws(CheckpointError) {
     store.source.warnings += hdf5.warnings
+    store.source.lost += hdf5.lost
     let there = Set(store.groups.map(\.path))
     for object in hdf5.objects {
       switch object {
@@ -47,10 +50,8 @@ package struct KerasV3Reader: CheckpointReader {
           store.groups.append(.init(path: path, attributes: store.keep(attributes, of: path)))
         }
       case .dataset(let dataset):
-        do throws(CheckpointError) {
+        try store.take(dataset.path, of: hdf5.file, salvage: salvage) { (store) throws(CheckpointError) in
           places.append((dataset.path, try store.append(dataset, of: hdf5, named: dataset.path)))
-        } catch  where error.code == .unsupported {
-          store.source.unreadable.append(Loss(variable: dataset.path, reason: error.message))
         }
       case .alias(let path): store.source.warnings.append("'\(path)' is another name of a group that is listed already")
       case .dangling(let path, let target):

@@ -7,21 +7,22 @@ package struct TreeReader: CheckpointReader {
 
   package func open(_ path: String, options: ReadOptions) throws(CheckpointError) -> VariableStore {
     let file = try InputFile(path)
-    let hdf5 = try HDF5File(file)
+    let hdf5 = try HDF5File(file, salvage: options.salvage)
     var store = VariableStore(
       source: .init(format: "hdf5", path: path, files: [file], warnings: hdf5.warnings))
-    for object in hdf5.objects { try add(object, of: hdf5, to: &store) }
+    store.source.lost = hdf5.lost
+    for object in hdf5.objects { try add(object, of: hdf5, salvage: options.salvage, to: &store) }
     store.inferRoles()
     return store
   }
 
   private func add(
-    _ object: HDF5Object, of hdf5: HDF5File, to store: inout VariableStore
+    _ object: HDF5Object, of hdf5: HDF5File, salvage: Bool, to store: inout VariableStore
   ) throws(CheckpointError) {
     switch object {
     case .group(let path, let attributes):
       store.groups.append(.init(path: path, attributes: store.keep(attributes, of: path)))
-    case .dataset(let dataset): try add(dataset, named: dataset.path, of: hdf5, to: &store)
+    case .dataset(let dataset): try add(dataset, named: dataset.path, of: hdf5, salvage: salvage, to: &store)
     case .alias(let path): store.source.warnings.append("'\(path)' is another name of a group that is listed already")
     case .dangling(let path, let target):
       store.source.warnings.append("'\(path)' is a link to '\(target)', which is not in the file")
@@ -31,7 +32,7 @@ package struct TreeReader: CheckpointReader {
         guard let dataset = sibling.dataset(target) else {
           throw CheckpointError(.unsupported, "links to '\(target)' in '\(other)', which is no dataset there")
         }
-        try add(dataset, named: path, of: sibling, to: &store)
+        try add(dataset, named: path, of: sibling, salvage: salvage, to: &store)
         store.source.files.append(sibling.file)
         store.source.warnings.append(
           "'\(path)' is read from '\(target)' in \(other), the file beside it that it links to")
@@ -39,28 +40,24 @@ package struct TreeReader: CheckpointReader {
         store.source.unreadable.append(Loss(variable: path, reason: error.message))
       }
     case .newer(let path, let address):
-      do throws(CheckpointError) {
+      try store.take(path, of: hdf5.file, salvage: salvage) { (store) throws(CheckpointError) in
         let tensor = try hdf5.virtualDataset(path, headerAt: address)
         try store.append(Variable(name: path, tensor: tensor, role: .other))
-      } catch  where error.code == .unsupported {
-        store.source.unreadable.append(Loss(variable: path, reason: error.message))
       }
     case .namedType: break
     }
   }
 
   private func add(
-    _ dataset: HDF5Dataset, named path: Name, of hdf5: HDF5File, to store: inout VariableStore
+    _ dataset: HDF5Dataset, named path: Name, of hdf5: HDF5File, salvage: Bool, to store: inout VariableStore
   ) throws(CheckpointError) {
-    do throws(CheckpointError) {
+    try store.take(path, of: hdf5.file, salvage: salvage) { (store) throws(CheckpointError) in
       let name = try locating(file: hdf5.file.path) { () throws(CheckpointError) in
         try store.append(dataset, of: hdf5, named: path)
       }
       if !dataset.externals.isEmpty {
         store.source.warnings.append("'\(name)' is read from files beside the HDF5 file, which it names")
       }
-    } catch  where error.code == .unsupported {
-      store.source.unreadable.append(Loss(variable: path, reason: error.message))
     }
   }
 

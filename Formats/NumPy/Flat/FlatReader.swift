@@ -17,18 +17,26 @@ package struct FlatReader: CheckpointReader {
       return store
     }
     var source = VariableStore.Source(format: "npy-flat", path: path, files: [file])
-    var vectors: [FlatVector] = []
+    var vectors: [Result<FlatVector, CheckpointError>] = []
     for vector in manifest.vectors {
-      let npy = try FlatReader.open(vector, beside: path)
-      source.files.append(npy.array.file)
-      source.warnings += npy.array.warnings
-      vectors.append(npy)
+      do throws(CheckpointError) {
+        let npy = try FlatReader.open(vector, beside: path, salvage: options.salvage)
+        source.files.append(npy.array.file)
+        source.warnings += npy.array.warnings
+        vectors.append(.success(npy))
+      } catch {
+        guard options.salvage, error.code != .io else { throw error }
+        vectors.append(.failure(error))
+      }
     }
     var store = VariableStore(source: source)
     var claimed = [Int](repeating: 0, count: vectors.count)
     for entry in manifest.entries {
       let tensor = try locating(file: path, variable: entry.name) { () throws(CheckpointError) in
-        try FlatReader.tensor(of: entry, in: vectors[entry.vector])
+        switch vectors[entry.vector] {
+        case .success(let vector): return try FlatReader.tensor(of: entry, in: vector)
+        case .failure(let reason): return try FlatReader.tensor(of: entry, without: reason)
+        }
       }
       claimed[entry.vector] =
         claimed[entry.vector].addingReportingOverflow(entry.size ?? entry.shape.elementCount).partialValue
@@ -48,15 +56,28 @@ package struct FlatReader: CheckpointReader {
     return try Manifest(contentsOf: try InputFile(path)).layout(from: path)
   }
 
-  private static func open(_ vector: Manifest.Vector, beside path: String) throws(CheckpointError) -> FlatVector {
-    let npy = try FlatVector(try NumericArray(joinPath(splitPath(path).folder, vector.file)))
+  private static func open(
+    _ vector: Manifest.Vector, beside path: String, salvage: Bool = false
+  ) throws(CheckpointError) -> FlatVector {
+    let npy = try FlatVector(try NumericArray(joinPath(splitPath(path).folder, vector.file), salvage: salvage))
     guard npy.array.shape.elementCount == vector.elements else {
       throw CheckpointError(
         .corrupt, "has \(npy.array.shape.elementCount) elements, but the manifest says \(vector.elements)",
         remedy: "vector and manifest belong to different checkpoints"
-      ).at(file: npy.array.file.path)
+      ).at(file: npy.array.file.path).because(.otherCheckpoint)
     }
     return npy
+  }
+
+  /// A tensor whose bytes are not there.
+  private static func tensor(
+    of entry: Manifest.Entry, without reason: CheckpointError
+  ) throws(CheckpointError) -> Tensor {
+    let count =
+      try entry.dtype.width.map { (width) throws(CheckpointError) in try entry.shape.byteCount(width: width) }
+      ?? entry.size ?? 0
+    return try Tensor(
+      dtype: entry.dtype, shape: entry.shape, storage: MissingStorage(byteCount: count, reason: reason))
   }
 
   private static func tensor(

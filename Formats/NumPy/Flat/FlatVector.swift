@@ -161,6 +161,12 @@ struct StorageRange: TensorStorage {
     self.crc32c = crc32c
   }
 
+  var path: String? { base.path }
+  var missing: CheckpointError? {
+    guard let cut = base as? CutStorage else { return base.missing }
+    return offset + byteCount <= cut.available ? nil : cut.missing
+  }
+
   func read(into span: inout MutableRawSpan, at offset: Int) throws(CheckpointError) {
     try base.read(into: &span, at: self.offset + offset)
   }

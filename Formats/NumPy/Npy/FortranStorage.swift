@@ -83,6 +83,7 @@ final class FortranStorage: TensorStorage {
 
   var recordedSum: String? { base.recordedSum }
   var path: String? { base.path }
+  var missing: CheckpointError? { base.missing }
 
   func verify() throws(CheckpointError) { try base.verifyWhole() }
 }

@@ -90,16 +90,6 @@ struct NpyHeader {
   }
 }
 
-extension TensorStorage {
-  /// A few bytes in memory.
-  func bytes(at offset: Int, count: Int) throws(CheckpointError) -> [UInt8] {
-    var bytes = [UInt8](repeating: 0, count: count)
-    var all = bytes.mutableRawSpan(0..<count)
-    try read(into: &all, at: offset)
-    return bytes
-  }
-}
-
 /// The three keys of a header's dictionary.
 struct NpyFields {
   let descr: String

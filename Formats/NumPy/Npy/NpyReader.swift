@@ -5,7 +5,7 @@ package struct NpyReader: CheckpointReader {
   package init() {}
 
   package func open(_ path: String, options: ReadOptions) throws(CheckpointError) -> VariableStore {
-    let npy = try NumericArray(path)
+    let npy = try NumericArray(path, salvage: options.salvage)
     if let layout = options.layout { return try FlatVector(npy).store(layout, allowLoss: options.allowLoss) }
     var store = VariableStore(source: .init(format: "npy", path: path, files: [npy.file], warnings: npy.warnings))
     let stem = splitPath(path).last

@@ -8,8 +8,9 @@ struct NumericArray {
   let tensor: Tensor
   let warnings: [String]
 
-  /// - Throws: `corrupt` where the data are shorter than the shape says.
-  init(_ path: String) throws(CheckpointError) {
+  /// - Parameter salvage: whether data that are shorter than the shape says are taken as far as they go.
+  /// - Throws: `corrupt` where they are shorter and that is not wanted.
+  init(_ path: String, salvage: Bool = false) throws(CheckpointError) {
     file = try InputFile(path)
     if PickledArray.recognises(try file.bytes(at: 0, count: min(8, file.size))) {
       let array = try PickledArray(file)
@@ -17,6 +18,13 @@ struct NumericArray {
     } else {
       let array = try locating(file: file.path) { [file] () throws(CheckpointError) in
         let header = try NpyHeader(FileStorage(file, offset: 0, byteCount: file.size))
+        let needed = header.dataOffset.addingReportingOverflow(try header.shape.byteCount(width: header.dtype.width ?? 1))
+        if !needed.overflow, needed.partialValue > file.size {
+          let reason = CheckpointError.cutShort(file, needed: needed.partialValue)
+          guard salvage else { throw reason }
+          let cut = try CutStorage(file, offset: header.dataOffset, needed: needed.partialValue, reason: reason)
+          return (try header.tensor(cut), header.warnings)
+        }
         let (range, rest) = try header.elements(of: file.size)
         let storage = try FileStorage(file, offset: range.lowerBound, byteCount: range.count)
         return (try header.tensor(storage), header.warnings + rest)

@@ -6,24 +6,36 @@ package struct NpzReader: CheckpointReader {
   package init() {}
 
   package func open(_ path: String, options: ReadOptions) throws(CheckpointError) -> VariableStore {
-    let archive = try ZipArchive(path)
+    let archive = try options.salvage ? ZipArchive(salvaging: InputFile(path)) : ZipArchive(path)
     var store = VariableStore(source: .init(format: "npz", path: path, files: [archive.file]))
     if archive.unclaimed > 0 {
       store.source.warnings.append("\(archive.unclaimed) bytes of the archive belong to no member")
     }
     for member in archive.members {
-      let warnings = try locating(file: path, variable: member.name) { () throws(CheckpointError) in
-        guard let name = try NpzReader.variable(of: member, in: archive) else {
-          return NpzReader.isFolder(member) ? [] : ["is no array and is left out"]
-        }
-        let (tensor, warnings) = try NpzReader.tensor(of: member, in: archive)
-        try store.append(Variable(name: name, tensor: tensor, role: .weight))
-        return warnings
+      do throws(CheckpointError) {
+        let warnings = try NpzReader.add(member, of: archive, to: &store)
+        store.source.warnings += warnings.map { "'\(member.name)': \($0)" }
+      } catch {
+        let failure = error.at(file: path, variable: member.name)
+        guard options.salvage, error.code != .io else { throw failure }
+        store.source.lost.append(failure)
       }
-      store.source.warnings += warnings.map { "'\(member.name)': \($0)" }
     }
+    store.source.lost += archive.lost
     store.inferRoles()
     return store
+  }
+
+  /// - Returns: what is odd about the member.
+  private static func add(
+    _ member: ZipMember, of archive: ZipArchive, to store: inout VariableStore
+  ) throws(CheckpointError) -> [String] {
+    guard let name = try variable(of: member, in: archive) else {
+      return isFolder(member) ? [] : ["is no array and is left out"]
+    }
+    let (tensor, warnings) = try tensor(of: member, in: archive)
+    try store.append(Variable(name: name, tensor: tensor, role: .weight))
+    return warnings
   }
 
   /// The member's name without `.npy`. Like numpy, takes a member of another name where it begins as an array does.

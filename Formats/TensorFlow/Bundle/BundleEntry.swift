@@ -65,6 +65,13 @@ struct BundleEntry {
     }
   }
 
+  /// Whether the entry has the bytes that its dtype and shape ask for.
+  var isPlausible: Bool {
+    guard let width = dtype.width else { return true }
+    let (bytes, overflow) = shape.elementCount.multipliedReportingOverflow(by: width)
+    return !overflow && bytes == size
+  }
+
   func encode() -> [UInt8] {
     var writer = WireWriter()
     writer.integer(1, DataType.number(dtype))

@@ -8,15 +8,19 @@ package struct BundleReader: CheckpointReader {
 
   /// - Parameter path: the prefix.
   package func open(_ path: String, options: ReadOptions) throws(CheckpointError) -> VariableStore {
-    var bundle = try Bundle(prefix: path, listingOnly: options.listingOnly)
+    var bundle = try Bundle(prefix: path, options)
     var store = VariableStore(source: .init(format: "tf-bundle", path: path))
     for entry in bundle.index.entries where !bundle.index.isSlice(entry.key) {
       let name = Name(bytes: entry.key)
-      let tensor = try locating(variable: name) { () throws(CheckpointError) in
-        try bundle.tensor(of: entry.value, named: name)
+      do throws(CheckpointError) {
+        let tensor = try bundle.tensor(of: entry.value, named: name)
+        try store.append(Variable(name: name, tensor: tensor, role: .weight))
+      } catch {
+        guard options.salvage, error.code != .io else { throw error.at(variable: name) }
+        store.source.lost.append(error.at(variable: name))
       }
-      try store.append(Variable(name: name, tensor: tensor, role: .weight))
     }
+    store.source.lost += bundle.index.lost
     bundle.noteUnownedBytes()
     store.source.files = bundle.files
     store.source.warnings = bundle.warnings
@@ -71,9 +75,11 @@ struct BundleIndex {
   /// Entries of slices by their keys.
   private(set) var slices: [[UInt8]: BundleEntry] = [:]
   private(set) var warnings: [String] = []
+  /// Entries that say nothing sensible, where they do not stop the reader.
+  private(set) var lost: [CheckpointError] = []
   let file: InputFile
 
-  init(prefix: String) throws(CheckpointError) {
+  init(prefix: String, salvage: Bool = false) throws(CheckpointError) {
     let path = prefix + ShardName.index
     do throws(CheckpointError) {
       file = try InputFile(path)
@@ -84,6 +90,7 @@ struct BundleIndex {
     warnings = table.warnings
     var header: BundleHeader?
     var entries: [(key: [UInt8], value: BundleEntry)] = []
+    var lost: [CheckpointError] = []
     try table.forEachEntry { (key, bytes, range) throws(CheckpointError) in
       let message = Message(bytes, range)
       if key.isEmpty {
@@ -97,7 +104,8 @@ struct BundleIndex {
       do throws(CheckpointError) {
         entries.append((key, try BundleEntry(message)))
       } catch {
-        throw error.at(variable: Name(bytes: key))
+        guard salvage else { throw error.at(variable: Name(bytes: key)) }
+        lost.append(error.at(file: path, variable: Name(bytes: key)))
       }
     }
     guard let header else {
@@ -107,6 +115,7 @@ struct BundleIndex {
     if !header.hasVersion { warnings.append("the header of the index names no version") }
     if header.isBigEndian { warnings.append("the bundle was written on a big-endian machine; its numbers are swapped") }
     if entries.isEmpty { warnings.append("the checkpoint holds no tensors") }
+    self.lost = lost
     try claimSlices(of: entries)
     self.entries = entries
   }
@@ -141,19 +150,32 @@ struct BundleIndex {
 private struct Bundle {
   let prefix: String
   let index: BundleIndex
-  private let listingOnly: Bool
+  private let options: ReadOptions
   private(set) var warnings: [String]
   private var missing: Set<Int> = []
   private var shards: [Int: InputFile] = [:]
   /// Bytes of shards that entries own.
   private var owned: [Int: [Range<Int>]] = [:]
 
-  /// - Parameter listingOnly: whether a missing shard is a warning, because nobody will read its bytes.
-  init(prefix: String, listingOnly: Bool) throws(CheckpointError) {
+  /// Least sizes of the shards, as their entries say.
+  private let needed: [Int: Int]
+
+  /// - Parameter options: where only names are wanted, a missing shard is a warning; where damage must not stop the reader,
+  ///   tensors say that their bytes are not there when they are read.
+  init(prefix: String, _ options: ReadOptions) throws(CheckpointError) {
     self.prefix = prefix
-    self.listingOnly = listingOnly
-    index = try BundleIndex(prefix: prefix)
+    self.options = options
+    index = try BundleIndex(prefix: prefix, salvage: options.salvage)
     warnings = index.warnings
+    var needed: [Int: Int] = [:]
+    for entry in index.entries.map(\.value) {
+      let (end, overflow) = entry.offset.addingReportingOverflow(entry.size)
+      // An entry that is not plausible says nothing of the shard.
+      if !overflow, entry.slices.isEmpty, entry.isPlausible {
+        needed[entry.shard] = max(needed[entry.shard] ?? 0, end)
+      }
+    }
+    self.needed = needed
   }
 
   var files: [InputFile] { [index.file] + shards.sorted { $0.key < $1.key }.map(\.value) }
@@ -186,17 +208,12 @@ private struct Bundle {
   }
 
   private mutating func plainTensor(of entry: BundleEntry) throws(CheckpointError) -> Tensor {
-    guard let file = try shard(entry.shard) else {
-      let path = prefix + ShardName.suffix(entry.shard, of: index.header.shardCount)
-      return try Tensor(
-        dtype: entry.dtype, shape: entry.shape, storage: MissingStorage(path: path, byteCount: entry.size))
-    }
+    guard let file = try shard(entry.shard) else { return try tensor(of: entry, without: missingShard(entry.shard)) }
     let (end, overflow) = entry.offset.addingReportingOverflow(entry.size)
     guard !overflow, end <= file.size else {
-      throw CheckpointError(
-        .corrupt, "bytes \(entry.offset)+\(entry.size) lie outside the \(file.size) bytes of the shard",
-        remedy: "the file is cut short, or belongs to another checkpoint"
-      ).at(file: file.path)
+      let failure = outside(entry, file)
+      guard options.salvage else { throw failure }
+      return try tensor(of: entry, without: failure)
     }
     owned[entry.shard, default: []].append(entry.offset..<end)
     if entry.dtype == .string {
@@ -223,7 +240,38 @@ private struct Bundle {
       dtype: entry.dtype, shape: entry.shape, storage: isSwapped ? ByteSwappedStorage(bytes, wordWidth: word) : bytes)
   }
 
-  /// - Returns: nil for a missing shard where only names and shapes are wanted.
+  /// A tensor whose bytes are not there.
+  private func tensor(of entry: BundleEntry, without reason: CheckpointError) throws(CheckpointError) -> Tensor {
+    try Tensor(
+      dtype: entry.dtype, shape: entry.shape, storage: MissingStorage(byteCount: entry.size, reason: reason))
+  }
+
+  /// An entry that points behind the end of its shard.
+  private func outside(_ entry: BundleEntry, _ file: InputFile) -> CheckpointError {
+    if entry.isPlausible, let needed = needed[entry.shard], needed > file.size {
+      return .cutShort(file, needed: needed)
+    }
+    return CheckpointError(
+      .corrupt, "bytes \(entry.offset)+\(entry.size) lie outside the \(file.size) bytes of the shard",
+      remedy: "the file is cut short, or belongs to another checkpoint"
+    ).at(file: file.path)
+  }
+
+  private func missingShard(_ number: Int) -> CheckpointError {
+    let path = prefix + ShardName.suffix(number, of: index.header.shardCount)
+    let (folder, stem) = splitPath(prefix)
+    let others = Candidate.names(in: folder).filter {
+      guard let shard = ShardName.prefix(of: $0), shard.prefix == stem else { return false }
+      return shard.count != index.header.shardCount
+    }
+    let beside = others.isEmpty ? "" : "; beside it lies \(others[0]), of a checkpoint that was cut otherwise"
+    return CheckpointError(
+      .notFound, "this shard is missing; the index says that there are \(index.header.shardCount)\(beside)",
+      remedy: "copy all files of the checkpoint together"
+    ).at(file: path).because(.missingFile)
+  }
+
+  /// - Returns: nil for a missing shard where its bytes are not wanted, or where that must not stop anyone.
   private mutating func shard(_ number: Int) throws(CheckpointError) -> InputFile? {
     guard number >= 0, number < index.header.shardCount else {
       throw CheckpointError(.corrupt, "the entry names shard \(number) of \(index.header.shardCount)").at(
@@ -237,16 +285,14 @@ private struct Bundle {
       return file
     } catch {
       guard error.code == .notFound else { throw error }
-      if listingOnly {
+      if options.listingOnly {
         if missing.insert(number).inserted {
           warnings.append("the shard \(path) is missing; its tensors can be listed, not read")
         }
         return nil
       }
-      throw CheckpointError(
-        .notFound, "this shard is missing; the index says that there are \(index.header.shardCount)",
-        remedy: "copy all files of the checkpoint together"
-      ).at(file: path)
+      if options.salvage { return nil }
+      throw missingShard(number)
     }
   }
 

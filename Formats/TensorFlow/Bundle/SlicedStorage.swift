@@ -40,6 +40,7 @@ struct SlicedStorage: TensorStorage {
   }
 
   var path: String? { parts.first?.storage.path }
+  var missing: CheckpointError? { parts.lazy.compactMap(\.storage.missing).first }
 
   /// Nil where one of the slices has none.
   var recordedSum: String? {

@@ -32,7 +32,7 @@ struct Block {
       throw CheckpointError(
         .corrupt, "the checksum of a block differs: recorded \(recorded.value), found \(found.value)"
       )
-      .at(offset: handle.offset)
+      .at(offset: handle.offset).because(.checksum)
     }
     stored.removeLast()
     switch type {

@@ -78,6 +78,7 @@ struct TableBlock {
     let found = try sum(leftFor: 0..<0)
     guard found == CRC32C() else {
       throw CheckpointError(.corrupt, "the checksum of a block differs").at(file: file.path, offset: handle.offset)
+        .because(.checksum)
     }
   }
 

@@ -60,16 +60,22 @@ struct TableReader {
   }
 
   /// Calls `body` with every block in order, large ones without reading the values in them.
-  func forEachBlock(_ body: (TableBlock) throws(CheckpointError) -> Void) throws(CheckpointError) {
+  /// - Parameter damaged: is given the error of a block that is not sound, which is left out then; nil to stop there.
+  func forEachBlock(
+    damaged: ((CheckpointError) -> Void)? = nil, _ body: (TableBlock) throws(CheckpointError) -> Void
+  ) throws(CheckpointError) {
     var order = KeyOrder(fileSize: file.size)
     let cache = BlockCache(file)
     for (lastKey, handle) in blocks {
-      try locating(file: file.path) { () throws(CheckpointError) in
+      do throws(CheckpointError) {
         let block = try TableBlock(handle, of: file, cache: cache)
         order.begin(lastKey: lastKey)
         for entry in block.entries { try order.append(entry.key) }
         try order.end(at: handle.offset)
         try body(block)
+      } catch {
+        guard let damaged, error.code != .io, error.code != .interrupted else { throw error.at(file: file.path) }
+        damaged(error.at(file: file.path))
       }
     }
   }

@@ -14,14 +14,19 @@ package struct V1Reader: CheckpointReader {
       let table = try TableReader(file)
       store.source.files.append(file)
       store.source.warnings += table.warnings
-      try checkpoint.add(table)
+      try checkpoint.add(table, salvage: options.salvage)
     }
+    store.source.checkedSum = "CRC-32C"
     for tensor in checkpoint.tensors {
-      let variable = try locating(file: store.source.files.first?.path, variable: tensor.name) {
-        () throws(CheckpointError) in
-        Variable(name: tensor.name, tensor: try tensor.glued(), role: .weight)
+      do throws(CheckpointError) {
+        let reason = checkpoint.reasons[tensor.name]
+        let whole = if let reason { try tensor.missing(reason) } else { try tensor.glued() }
+        try store.append(Variable(name: tensor.name, tensor: whole, role: .weight))
+      } catch {
+        let failure = error.at(file: store.source.files.first?.path, variable: tensor.name)
+        guard options.salvage else { throw failure }
+        store.source.lost.append(failure)
       }
-      try store.append(variable)
     }
     if store.variables.isEmpty { store.source.warnings.append("the checkpoint holds no tensors") }
     GraphFacts.add(to: &store, from: files.prefix + ".meta")
@@ -42,12 +47,16 @@ private struct V1Checkpoint {
   /// In the order in which the files list them.
   private(set) var tensors: [Whole] = []
   private var positions: [Name: Int] = [:]
+  /// Why the bytes of a tensor are not there, where that did not stop the reader.
+  private(set) var reasons: [Name: CheckpointError] = [:]
 
-  mutating func add(_ table: TableReader) throws(CheckpointError) {
+  /// - Parameter salvage: whether a damaged block is left out.
+  mutating func add(_ table: TableReader, salvage: Bool) throws(CheckpointError) {
+    var damage: [CheckpointError] = []
     var isFirst = true
     // Slices that the table lists and that were not met yet, by their keys.
     var expected: [[UInt8]: (tensor: Int, box: Box)] = [:]
-    try table.forEachBlock { (block) throws(CheckpointError) in
+    try table.forEachBlock(damaged: salvage ? { damage.append($0) } : nil) { (block) throws(CheckpointError) in
       var records: [Record] = []
       for (key, range) in block.entries {
         if isFirst {
@@ -74,7 +83,12 @@ private struct V1Checkpoint {
       for record in records { tensors[record.tensor].parts.append((record.box, record.storage)) }
     }
     guard !isFirst else {
-      throw CheckpointError(.corrupt, "is a table without a record, not a checkpoint").at(file: table.file.path)
+      throw damage.first
+        ?? CheckpointError(.corrupt, "is a table without a record, not a checkpoint").at(file: table.file.path)
+    }
+    if let first = damage.first {
+      for (tensor, _) in expected.values { reasons[tensors[tensor].name] = first }
+      return
     }
     if let (tensor, box) = expected.values.min(by: { $0.tensor < $1.tensor }) {
       throw CheckpointError(.corrupt, "the slice \(box) that is listed has no record").at(
@@ -147,6 +161,12 @@ private struct V1Checkpoint {
 }
 
 extension V1Checkpoint.Whole {
+  /// The tensor without its bytes.
+  fileprivate func missing(_ reason: CheckpointError) throws(CheckpointError) -> Tensor {
+    let count = try dtype.width.map { (width) throws(CheckpointError) in try shape.byteCount(width: width) } ?? 0
+    return try Tensor(dtype: dtype, shape: shape, storage: MissingStorage(byteCount: count, reason: reason))
+  }
+
   /// The tensor, put together of its slices.
   fileprivate func glued() throws(CheckpointError) -> Tensor {
     if parts.count == 1, parts[0].box.dimensions == shape.dimensions {

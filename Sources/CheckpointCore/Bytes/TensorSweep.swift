@@ -51,8 +51,11 @@ public struct TensorSweep: Sendable {
   public func run<Visitor: SweepVisitor>(
     _ tensors: [Tensor], _ visitor: Visitor, isSequential: (Int) -> Bool = { _ in false }
   ) throws(CheckpointError) -> [Outcome<Visitor.Part>] {
+    let missing = tensors.map(\.storage.missing)
     let plan = PiecePlan(
-      tensors.enumerated().map { ($1.byteCount, $1.storage.isSequential || isSequential($0)) })
+      tensors.enumerated().map {
+        (missing[$0] == nil ? $1.byteCount : 0, $1.storage.isSequential || isSequential($0))
+      })
     let results = Mutex<[Int: Done<Visitor.Part>]>([:])
     let next = Atomic(0)
     DispatchQueue.concurrentPerform(iterations: min(jobs, max(1, plan.batches.count))) { _ in
@@ -63,13 +66,14 @@ public struct TensorSweep: Sendable {
         guard batch < plan.batches.count, ck_interrupted() == 0 else { return }
         for index in plan.batches[batch] {
           let piece = plan.pieces[index]
+          guard missing[piece.item] == nil else { continue }
           let done = read(piece, of: tensors[piece.item], visitor, &buffer, &scratch)
           results.withLock { $0[index] = done }
         }
       }
     }
     try throwIfInterrupted()
-    return results.withLock { combine(plan, tensors, visitor, $0) }
+    return results.withLock { combine(plan, tensors, missing, visitor, $0) }
   }
 
   private func read<Visitor: SweepVisitor>(
@@ -93,14 +97,15 @@ public struct TensorSweep: Sendable {
   }
 
   private func combine<Visitor: SweepVisitor>(
-    _ plan: PiecePlan, _ tensors: [Tensor], _ visitor: Visitor, _ done: [Int: Done<Visitor.Part>]
+    _ plan: PiecePlan, _ tensors: [Tensor], _ missing: [CheckpointError?], _ visitor: Visitor,
+    _ done: [Int: Done<Visitor.Part>]
   ) -> [Outcome<Visitor.Part>] {
     var outcomes: [Outcome<Visitor.Part>] = []
     var index = 0
     for (item, tensor) in tensors.enumerated() {
       var part = visitor.part(of: item)
       var sums = Checksums(recordedBy: tensor.storage)
-      var failure: CheckpointError?
+      var failure = missing[item]
       while index < plan.pieces.count, plan.pieces[index].item == item {
         if let piece = done[index] {
           visitor.append(piece.part, to: &part)

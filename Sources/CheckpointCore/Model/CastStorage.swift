@@ -57,6 +57,7 @@ public struct CastStorage: TensorStorage {
 
   public var isSequential: Bool { base.storage.isSequential }
   public var recordedSum: String? { base.storage.recordedSum }
+  public var missing: CheckpointError? { base.storage.missing }
   public var path: String? { base.storage.path }
 
   public func verify() throws(CheckpointError) { try base.storage.verifyWhole() }

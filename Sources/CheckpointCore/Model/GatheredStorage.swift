@@ -33,6 +33,7 @@ public struct GatheredStorage: TensorStorage {
 
   public var isSequential: Bool { sources.contains { $0.isSequential } }
   public var path: String? { sources.first?.path }
+  public var missing: CheckpointError? { sources.lazy.compactMap(\.missing).first }
 
   /// Nil where one of the sources has none.
   public var recordedSum: String? {

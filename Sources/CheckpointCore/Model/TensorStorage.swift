@@ -24,6 +24,9 @@ public protocol TensorStorage: Sendable {
   /// The one file that holds the bytes, where there is one, for messages.
   var path: String? { get }
 
+  /// Why some of the bytes are not there to be read; nil where they are. Whoever has a reason need not try.
+  var missing: CheckpointError? { get }
+
   /// Fills the span with the canonical bytes from `offset` on; both ends lie between elements.
   func read(into span: inout MutableRawSpan, at offset: Int) throws(CheckpointError)
 
@@ -37,7 +40,18 @@ extension TensorStorage {
   public var recordedSum: String? { crc32c != nil ? "CRC-32C" : crc32 != nil ? "CRC-32" : nil }
   public var isSequential: Bool { false }
   public var path: String? { nil }
+  public var missing: CheckpointError? { nil }
   public func verify() throws(CheckpointError) {}
+}
+
+extension TensorStorage {
+  /// A few bytes in memory.
+  public func bytes(at offset: Int, count: Int) throws(CheckpointError) -> [UInt8] {
+    var bytes = [UInt8](repeating: 0, count: count)
+    var all = bytes.mutableRawSpan(0..<count)
+    try read(into: &all, at: offset)
+    return bytes
+  }
 }
 
 /// A range of a file, as it stands.
@@ -104,9 +118,34 @@ public struct MissingStorage: TensorStorage {
   }
 
   public var path: String? { reason.file }
+  public var missing: CheckpointError? { reason }
 
   public func read(into span: inout MutableRawSpan, at offset: Int) throws(CheckpointError) { throw reason }
   public func verify() throws(CheckpointError) { throw reason }
+}
+
+/// Bytes of which the last are not there, because their file ends before.
+public struct CutStorage: TensorStorage {
+  public let byteCount: Int
+  private let there: FileStorage
+  private let reason: CheckpointError
+
+  /// - Parameter needed: where in the file the bytes should end.
+  public init(_ file: InputFile, offset: Int, needed: Int, reason: CheckpointError) throws(CheckpointError) {
+    there = try FileStorage(file, offset: offset, byteCount: file.size - offset)
+    byteCount = needed - offset
+    self.reason = reason
+  }
+
+  /// Bytes that are there.
+  public var available: Int { there.byteCount }
+  public var path: String? { there.path }
+  public var missing: CheckpointError? { reason }
+
+  public func read(into span: inout MutableRawSpan, at offset: Int) throws(CheckpointError) {
+    guard offset >= 0, span.byteCount <= there.byteCount - offset else { throw reason }
+    try there.read(into: &span, at: offset)
+  }
 }
 
 /// Bytes in memory, for what is small or computed.
@@ -145,6 +184,7 @@ public struct ByteSwappedStorage: TensorStorage {
   public var isSequential: Bool { base.isSequential }
   public var recordedSum: String? { base.recordedSum }
   public var path: String? { base.path }
+  public var missing: CheckpointError? { base.missing }
 
   public func read(into span: inout MutableRawSpan, at offset: Int) throws(CheckpointError) {
     try base.read(into: &span, at: offset)
@@ -206,6 +246,7 @@ public struct StringStorage: TensorStorage {
   public var byteCount: Int { starts[lengths.count] }
   public var isSequential: Bool { characters.isSequential }
   public var recordedSum: String? { characters.recordedSum }
+  public var missing: CheckpointError? { characters.missing }
   public var path: String? { characters.path }
 
   public func verify() throws(CheckpointError) { try characters.verifyWhole() }

@@ -199,6 +199,11 @@ public struct VariableStore: Sendable {
       })
   }
 
-  /// Canonical bytes of all variables.
-  public var byteCount: Int { variables.reduce(0) { $0 + $1.tensor.byteCount } }
+  /// Canonical bytes of all variables, as many as a number can say.
+  public var byteCount: Int {
+    variables.reduce(0) {
+      let (sum, overflow) = $0.addingReportingOverflow($1.tensor.byteCount)
+      return overflow ? .max : sum
+    }
+  }
 }

@@ -19,67 +19,70 @@ public struct ScopeTree: Sendable {
   public init(_ store: VariableStore) {
     let slash = UInt8(ascii: "/")
     let separator = store.variables.contains { $0.name.bytes.contains(slash) } ? slash : UInt8(ascii: ".")
-    self.init(store, store.variables.indices.map { $0 }, label: "", scope: "", depth: 0, separator)
+    self = ScopeTree.tree(store, store.variables.indices.map { $0 }, label: "", scope: "", separator)
   }
 
   private init(
-    _ store: VariableStore, _ members: [Int], label: Name, scope: Name, depth: Int, _ separator: UInt8
+    label: Name, scope: Name, variable: Int?, children: [ScopeTree], members: [Int], of store: VariableStore
   ) {
-    var own: Int?
-    var order: [Name] = []
-    var groups: [Name: [Int]] = [:]
-    for member in members {
-      let rest = store.variables[member].name.bytes.dropFirst(depth)
-      if rest.isEmpty {
-        own = member
-        continue
-      }
-      // A name that begins with the separator has an empty first part, which stays with the next one.
-      let end = rest.dropFirst().firstIndex(of: separator) ?? rest.endIndex
-      let part = Name(bytes: rest[..<end])
-      if groups[part] == nil { order.append(part) }
-      groups[part, default: []].append(member)
-    }
-    // One scope alone in another: their labels are one.
-    if own == nil, order.count == 1, depth > 0, depth < ScopeTree.deepest {
-      let joined = Name(bytes: label.bytes + order[0].bytes)
-      self.init(
-        store, members, label: joined, scope: Name(bytes: scope.bytes + order[0].bytes),
-        depth: depth + order[0].bytes.count, separator)
-      return
-    }
-    children = order.map { part in
-      guard depth < ScopeTree.deepest else {
-        return ScopeTree(store, leaf: groups[part] ?? [], label: part, scope: Name(bytes: scope.bytes + part.bytes))
-      }
-      return ScopeTree(
-        store, groups[part] ?? [], label: depth == 0 ? part : Name(bytes: part.bytes.dropFirst()),
-        scope: Name(bytes: scope.bytes + part.bytes), depth: depth + part.bytes.count, separator)
-    }
-    self.label = label
-    self.scope = scope
-    variable = own
+    (self.label, self.scope, self.variable, self.children) = (label, scope, variable, children)
     variables = members.count
-    (elements, bytes) = ScopeTree.totals(store, members)
-  }
-
-  /// Everything that lies deeper than a tree of any use, in one place.
-  private init(_ store: VariableStore, leaf members: [Int], label: Name, scope: Name) {
-    (self.label, self.scope, children, variables) = (label, scope, [], members.count)
-    variable = members.count == 1 ? members.first : nil
-    (elements, bytes) = ScopeTree.totals(store, members)
-  }
-
-  /// Bytes of a scope's name below which nothing is cut any more: a name may be all separators.
-  private static let deepest = 1000
-
-  private static func totals(_ store: VariableStore, _ members: [Int]) -> (elements: Int, bytes: Int) {
-    members.reduce((0, 0)) { sums, member in
+    (elements, bytes) = members.reduce((0, 0)) { sums, member in
       let tensor = store.variables[member].tensor
       return (
         sums.0.addingReportingOverflow(tensor.shape.elementCount).partialValue,
         sums.1.addingReportingOverflow(tensor.byteCount).partialValue
       )
+    }
+  }
+
+  /// Bytes of a scope's name below which nothing is cut any more: a name may be all separators.
+  private static let deepest = 1000
+
+  private static func tree(
+    _ store: VariableStore, _ members: [Int], label: Name, scope: Name, _ separator: UInt8
+  ) -> ScopeTree {
+    var (label, scope) = (label, scope)
+    var parts = Parts(store, members, after: scope.bytes.count, separator)
+    // One scope alone in another: their labels are one.
+    while parts.own == nil, parts.order.count == 1, !scope.bytes.isEmpty, scope.bytes.count < deepest {
+      label = Name(bytes: label.bytes + parts.order[0].bytes)
+      scope = Name(bytes: scope.bytes + parts.order[0].bytes)
+      parts = Parts(store, members, after: scope.bytes.count, separator)
+    }
+    let isTop = scope.bytes.isEmpty
+    let children = parts.order.map { part in
+      let (inside, below) = (Name(bytes: scope.bytes + part.bytes), parts.groups[part] ?? [])
+      let label = isTop ? part : Name(bytes: part.bytes.dropFirst())
+      guard inside.bytes.count < deepest else {
+        return ScopeTree(
+          label: label, scope: inside, variable: below.count == 1 ? below[0] : nil, children: [], members: below,
+          of: store)
+      }
+      return tree(store, below, label: label, scope: inside, separator)
+    }
+    return ScopeTree(
+      label: label, scope: scope, variable: parts.own, children: children, members: members, of: store)
+  }
+
+  /// Variables by the next part of their names. Parts but the first begin with the separator.
+  private struct Parts {
+    /// The variable whose name ends here.
+    var own: Int?
+    var order: [Name] = []
+    var groups: [Name: [Int]] = [:]
+
+    init(_ store: VariableStore, _ members: [Int], after count: Int, _ separator: UInt8) {
+      for member in members {
+        let rest = store.variables[member].name.bytes.dropFirst(count)
+        guard !rest.isEmpty else {
+          own = member
+          continue
+        }
+        let part = Name(bytes: rest[..<(rest.dropFirst().firstIndex(of: separator) ?? rest.endIndex)])
+        if groups[part] == nil { order.append(part) }
+        groups[part, default: []].append(member)
+      }
     }
   }
 }

@@ -35,7 +35,7 @@ public struct TensorStatistics: Sendable {
       sums += four
       low = pointwiseMin(low, four)
       high = pointwiseMax(high, four)
-      zeroCounts.replace(with: zeroCounts &+ 1, where: SIMDMask<SIMD4<Int64>>(four .== 0))
+      zeroCounts.replace(with: zeroCounts &+ 1, where: four .== 0)
     }
     // One number that is not finite shows in the sum; a finite sum has none.
     let total = sums.sum() + numbers[whole...].reduce(0, +)
