@@ -68,6 +68,7 @@ let package = Package(
       name: "GraphRuntime", dependencies: ["CheckpointCore", "ProtoWire", "CKernels"], exclude: ["README.md"],
       swiftSettings: house),
 
+    room("Reports", ["CheckpointCore"]),
     room("Conversion", ["CheckpointCore", "ProtoWire"]),
     room("Verifier", ["CheckpointCore", "ProtoWire", "GraphRuntime"]),
     room(
@@ -95,6 +96,7 @@ let package = Package(
     tests("KerasTests", ["CheckpointCore", "HDF5"]),
     tests("ConversionTests", ["CheckpointCore", "Conversion", "ProtoWire"]),
     tests("FormatRegistryTests", ["CheckpointCore", "FormatRegistry"]),
+    tests("ReportsTests", ["CheckpointCore", "Reports"]),
     tests("VerifierTests", ["CheckpointCore", "Verifier"]),
     tests("InspectionTests", ["CheckpointCore", "FormatRegistry", "Inspection"]),
     tests("TranscriptTests", ["CheckpointCore"]),

@@ -21,8 +21,14 @@ enum HDF5Kind {
 
   /// Nil where the file is no HDF5, or not sound enough to tell: its reader says why.
   static func of(_ path: String) -> HDF5Kind? {
-    let version = Version(path)
-    if version != nil, hopeless.withLock({ $0 == version }) { return nil }
+    guard let version = Version(path) else { return nil }
+    if let known = last.withLock({ $0?.version == version ? $0 : nil }) { return known.kind }
+    let kind = look(path)
+    last.withLock { $0 = (version, kind) }
+    return kind
+  }
+
+  private static func look(_ path: String) -> HDF5Kind? {
     do throws(CheckpointError) {
       let root = try HDF5File.root(of: try InputFile(path))
       if root.attributes.contains(mark) { return .tree }
@@ -33,7 +39,6 @@ enum HDF5Kind {
       let marks: Set<Name> = ["vars", "layers", "_layer_checkpoint_dependencies"]
       return root.links.contains(where: marks.contains) ? .kerasV3 : .tree
     } catch {
-      hopeless.withLock { $0 = version }
       return nil
     }
   }
@@ -57,8 +62,8 @@ enum HDF5Kind {
     }
   }
 
-  /// The last file that was not sound enough to tell. Each format asks, and a file may be made to take its time over the answer.
-  private static let hopeless = Mutex<Version?>(nil)
+  /// The last answer. Each of the three formats asks, and an answer costs a process.
+  private static let last = Mutex<(version: Version, kind: HDF5Kind?)?>(nil)
 
   /// The candidate itself, or the file that it is the prefix of, where that file is of the kind.
   static func recognise(_ candidate: Candidate, _ kind: HDF5Kind, suffixes: [String]) -> String? {

@@ -73,9 +73,12 @@ struct KerasH5File {
       guard case .tensor(let tensor)? = attribute.value,
         let text = Attribute(name: attribute.name, value: .tensor(tensor)).strings?.first
       else { continue }
-      if (try? JSONReader.parse(text)) == nil {
+      do throws(CheckpointError) {
+        _ = try JSONReader.parse(text)
+      } catch {
         store.source.warnings.append(
-          "\(attribute.name) is not JSON; the weights do not need it, and it is copied as it is")
+          "\(attribute.name) cannot be read as JSON (\(error.message)); the weights do not need it, and it is copied as it is"
+        )
       }
     }
     store.inferRoles()
