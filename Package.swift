@@ -75,7 +75,7 @@ let package = Package(
       "Commands",
       [
         "CCore", "CheckpointCore", "Conversion", "FormatRegistry", "GraphRuntime", "HDF5Library", "Inspection",
-        "ProtoWire", "Verifier", .product(name: "ArgumentParser", package: "swift-argument-parser"),
+        "ProtoWire", "Reports", "Verifier", .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ]),
     .executableTarget(name: "ckpt-convert", dependencies: ["Commands"], swiftSettings: house),
     // Tests. TestKit is what they share.

@@ -2,6 +2,7 @@ public import ArgumentParser
 import CCore
 import CheckpointCore
 import HDF5Library
+import Inspection
 
 #if canImport(Glibc)
   import Glibc
@@ -19,7 +20,9 @@ public struct CkptConvert: ParsableCommand {
     abstract: "Converts model weights between formats, losslessly, with no TensorFlow and no Python.",
     usage: """
       ckpt-convert INPUT --to FORMAT [-o OUTPUT] [options]
-      ckpt-convert inspect INPUT [--json] [--digests]
+      ckpt-convert inspect INPUT [--tree] [--stats] [--digests] [--json] [--html FILE]
+      ckpt-convert diff A B [--atol X] [--rtol X] [--map FILE] [--json]
+      ckpt-convert check INPUT [--json]
       ckpt-convert run GRAPH [--weights CKPT] --feed NAME=FILE|VALUE --fetch NAME[=FILE.npy]
       ckpt-convert verify BEFORE AFTER [--graph GRAPH] [--atol X] [--rtol X]
       ckpt-convert formats [--json]
@@ -40,7 +43,7 @@ public struct CkptConvert: ParsableCommand {
       """,
     version: version,
     subcommands: [
-      ConvertCommand.self, InspectCommand.self, RunCommand.self, VerifyCommand.self, FormatsCommand.self,
+      ConvertCommand.self, InspectCommand.self, DiffCommand.self, CheckCommand.self, RunCommand.self, VerifyCommand.self, FormatsCommand.self,
     ],
     defaultSubcommand: ConvertCommand.self)
 
@@ -57,7 +60,7 @@ public struct CkptConvert: ParsableCommand {
       var command = try parseAsRoot()
       try command.run()
     } catch let error as CheckpointError {
-      Console.say("ckpt-convert: \(error)")
+      Console.say("ckpt-convert: \(error.explained)")
       Glibc.exit(error.code.rawValue)
     } catch {
       exit(withError: error)

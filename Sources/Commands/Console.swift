@@ -67,5 +67,11 @@ enum Console {
     return out
   }
 
+  /// `12.3 %`
+  static func percent(_ part: Int, of whole: Int) -> String {
+    let tenths = Int((Double(part) / Double(whole) * 1000).rounded())
+    return "\(tenths / 10).\(tenths % 10) %"
+  }
+
   static func plural(_ number: Int, _ noun: String) -> String { "\(count(number)) \(noun)\(number == 1 ? "" : "s")" }
 }

@@ -109,6 +109,9 @@ struct ConvertCommand: ParsableCommand {
   @Flag(help: "Go on although something is lost; it is listed all the same.")
   var allowLoss = false
 
+  @Flag(help: "Take what is sound of a damaged input and list what is lost; ends with status 1 where something is.")
+  var salvage = false
+
   @Option(
     help: "Read the output back and compare: none, bytes, or graph, which also runs the network before and after.")
   var verify = Check.bytes
@@ -154,13 +157,17 @@ struct ConvertCommand: ParsableCommand {
 
   private func convert() throws(CheckpointError) {
     let format = try targetFormat()
-    let (store, found) = try reading.open(input, allowLoss: allowLoss, graph: graph, running: running, jobs: jobs)
+    let (opened, found) = try reading.open(
+      input, allowLoss: allowLoss, salvage: salvage, graph: graph, running: running, jobs: jobs)
+    let rescue = try salvage ? Salvage(opened, jobs: jobs ?? Machine.cores) : nil
+    let store = rescue?.store ?? opened
     if verify != .graph, !running.expect.isEmpty, !reading.isBareVector(store, found) {
       throw CheckpointError(
         .usage, "\(input) says itself what it holds, so that --expect decides nothing",
         remedy: "compare with --verify graph, or leave it out")
     }
     if !quiet { Report.opened(store, found, asJSON: json) }
+    if let rescue { try rescue.report(quiet: quiet) }
     var plan = try ConversionPlan(store, try request())
     plan.losses = plan.unreadable(of: store) + plan.losses
     guard let writer = format.writer else {
@@ -187,9 +194,18 @@ struct ConvertCommand: ParsableCommand {
       let dropped = Set(unheld.map(\.variable))
       result = try result.replacing(result.variables.filter { !dropped.contains($0.name) })
     }
-    let files = try write(result, from: store, plan, as: format, using: writer, stem: found.stem)
+    let written = result
+    let files = try Diagnosing.explaining(store, jobs: jobs) { () throws(CheckpointError) in
+      try write(written, from: store, plan, as: format, using: writer, stem: found.stem)
+    }
     if !quiet {
-      Report.done(result, store, plan, format: format.name, files: files, verified: verify.rawValue, asJSON: json)
+      Report.done(
+        result, store, plan, format: format.name, files: files, verified: verify.rawValue, lost: rescue?.lost,
+        asJSON: json)
+    }
+    if let rescue, !rescue.lost.isEmpty {
+      throw CheckpointError(
+        .different, "what was written is not the whole checkpoint: \(Console.plural(rescue.lost.count, "variable")) of \(input) \(rescue.lost.count == 1 ? "is" : "are") lost")
     }
   }
 

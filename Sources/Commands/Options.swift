@@ -48,10 +48,11 @@ struct ReadingOptions: ParsableArguments {
   ///   - graph: of the network, where the command knows one; it may name the numbers of a vector that has no layout.
   ///   - running: a recorded answer that decides between layouts.
   func open(
-    _ path: String, allowLoss: Bool = false, listingOnly: Bool = false, graph: String? = nil,
+    _ path: String, allowLoss: Bool = false, listingOnly: Bool = false, salvage: Bool = false, graph: String? = nil,
     running: GraphOptions? = nil, jobs: Int? = nil
   ) throws(CheckpointError) -> (VariableStore, Opening.Found) {
-    var options = ReadOptions(collection: collection, scope: scope, allowLoss: allowLoss, listingOnly: listingOnly)
+    var options = ReadOptions(
+      collection: collection, scope: scope, allowLoss: allowLoss, listingOnly: listingOnly, salvage: salvage)
     if layout == nil, collection != nil || scope != nil {
       throw CheckpointError(
         .usage, "--collection and --scope choose variables of a graph", remedy: "name the graph with --layout")
@@ -71,6 +72,20 @@ struct ReadingOptions: ParsableArguments {
     let (store, found) = try Opening.open(path, as: layout == nil ? from : from ?? "npy", options: options)
     if layout != nil, found.format.name != "npy" { throw ReadingOptions.saysItself(found) }
     return (store, found)
+  }
+
+  /// One of two checkpoints that are compared; options of layout are for bare vectors, whichever side is one.
+  func side(
+    _ path: String, listingOnly: Bool = false, graph: String? = nil, running: GraphOptions? = nil, jobs: Int? = nil
+  ) throws(CheckpointError) -> VariableStore {
+    let found = try Opening.find(path, as: from)
+    let takesLayout = layout == nil || found.format.name == "npy"
+    let store =
+      takesLayout
+      ? try open(path, listingOnly: listingOnly, graph: graph, running: running, jobs: jobs).0
+      : try Opening.open(path, as: from, options: ReadOptions(listingOnly: listingOnly)).store
+    Report.warn(store)
+    return store
   }
 
   /// Whether a store was cut out of a vector that says nothing itself.

@@ -67,7 +67,7 @@ enum Report {
   static func done(
     _ result: VariableStore, _ source: VariableStore, _ plan: ConversionPlan, format: String,
     files: [StagedOutput.Finished],
-    verified: String, asJSON: Bool
+    verified: String, lost: [Salvage.Lost]? = nil, asJSON: Bool
   ) {
     guard asJSON else {
       let names = files.map { "\(printable($0.path)) (\(Console.size($0.bytes)))" }.joined(separator: ", ")
@@ -97,6 +97,7 @@ enum Report {
         json.value("order", plan.orderName)
       }
       json.value("verified", verified)
+      if let lost { Salvage.write(lost, to: &json) }
       json.array("left_out") { json in for name in plan.leftOut { json.value(nil, name) } }
       json.value("left_out_bytes", plan.leftOutBytes)
       let averages = plan.steps.filter { $0.source.name != $0.name }

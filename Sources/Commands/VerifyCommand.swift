@@ -58,8 +58,8 @@ struct VerifyCommand: ParsableCommand {
   func run() throws { try verify() }
 
   private func verify() throws(CheckpointError) {
-    let first = try side(before)
-    let second = try side(after)
+    let first = try reading.side(before, graph: graph, running: running, jobs: jobs)
+    let second = try reading.side(after, graph: graph, running: running, jobs: jobs)
     var verification = Verification()
     verification.threads = jobs ?? Machine.cores
     verification.tolerance = Tolerance(absolute: atol, relative: rtol)
@@ -86,18 +86,6 @@ struct VerifyCommand: ParsableCommand {
     guard report.isSame else {
       throw CheckpointError(.different, "\(after) is not the same network as \(before)")
     }
-  }
-
-  /// One side; reading options are for bare vectors, whichever side is one.
-  private func side(_ path: String) throws(CheckpointError) -> VariableStore {
-    let found = try Opening.find(path, as: reading.from)
-    let takesLayout = reading.layout == nil || found.format.name == "npy"
-    let store =
-      takesLayout
-      ? try reading.open(path, graph: graph, running: running, jobs: jobs).0
-      : try Opening.open(path, as: reading.from).store
-    Report.warn(store)
-    return store
   }
 }
 
@@ -193,7 +181,7 @@ enum VerifyReport {
     }
   }
 
-  private static func write(_ distance: ValueDistance, to json: inout JSONWriter) {
+  static func write(_ distance: ValueDistance, to json: inout JSONWriter) {
     json.value("elements", distance.elementCount)
     json.value("differing", distance.differing)
     if let first = distance.first { json.value("first", first) }

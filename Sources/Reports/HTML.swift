@@ -89,9 +89,40 @@ package struct HTML: Sendable, ExpressibleByStringLiteral {
     }
   }
 
+  /// A number that a table is sorted by, whatever is shown for it.
+  package static func number(_ value: Double, _ text: String) -> HTML {
+    element("data", attributes: [("value", value.description)], [.text(text)])
+  }
+
+  /// A bar as long as a share of the whole.
+  /// - Parameter share: from 0 to 1.
+  package static func bar(_ share: Double) -> HTML {
+    element("div", style: "bar", [element("div", attributes: [("style", "width:\((share * 1000).rounded() / 10)%")])])
+  }
+
+  /// Bars side by side, the highest as high as the picture.
+  /// - Parameter label: what it shows, for those who do not see it.
+  package static func histogram(_ counts: [Int], label: String) -> HTML {
+    let highest = Double(max(1, counts.max() ?? 1))
+    var path = "M0 100"
+    for count in counts {
+      // What is there at all can be seen.
+      let height = count > 0 ? max(3, (Double(count) / highest * 100).rounded()) : 0
+      path += "V\(100 - Int(height))h10"
+    }
+    return element(
+      "svg", style: "histogram",
+      attributes: [
+        ("viewBox", "0 0 \(10 * counts.count) 100"), ("preserveAspectRatio", "none"), ("role", "img"),
+        ("aria-label", label),
+      ], [element("title", [.text(label)]), element("path", attributes: [("d", path + "V100z")])])
+  }
+
   /// A table that scrolls by itself where the page is narrow. Its first column stays in sight.
-  /// - Parameter rows: as many cells each as there are columns.
-  package static func table(_ columns: [Column], _ rows: [[HTML]]) -> HTML {
+  /// - Parameters:
+  ///   - rows: as many cells each as there are columns.
+  ///   - isSortable: whether a page with a script lets its reader sort and filter it.
+  package static func table(_ columns: [Column], _ rows: [[HTML]], isSortable: Bool = false) -> HTML {
     let heading = element(
       "tr",
       columns.map { column in
@@ -107,7 +138,7 @@ package struct HTML: Sendable, ExpressibleByStringLiteral {
         })
     }
     return element(
-      "div", style: "scroll", attributes: [("tabindex", "0")],
+      "div", style: isSortable ? "scroll sortable" : "scroll", attributes: [("tabindex", "0")],
       [element("table", [element("thead", [heading]), element("tbody", lines)])])
   }
 }

@@ -1,10 +1,12 @@
-/// One page in one file: it takes nothing from a network, runs no code, follows the light or dark mode of its reader, and fits
-/// a telephone.
+/// One page in one file: it takes nothing from a network, follows the light or dark mode of its reader, and fits a telephone. It
+/// runs no code but what sorts and filters its tables, where it has such.
 package struct HTMLPage: Sendable {
   private let title: String
+  private let isSortable: Bool
   private var sections: [HTML] = []
 
-  package init(title: String) { self.title = title }
+  /// - Parameter isSortable: whether tables that are marked so can be sorted and filtered, which takes a script.
+  package init(title: String, isSortable: Bool = false) { (self.title, self.isSortable) = (title, isSortable) }
 
   /// Content under a heading of its own, or before all headings.
   package mutating func append(_ heading: String? = nil, _ content: [HTML]) {
@@ -23,14 +25,14 @@ package struct HTMLPage: Sendable {
       <meta charset="utf-8">
       <meta name="viewport" content="width=device-width, initial-scale=1">
       <meta name="color-scheme" content="light dark">
-      <meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'">
+      <meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'\(isSortable ? "; script-src 'unsafe-inline'" : "")">
       <title>\(Markup.escaped(title))</title>
       <style>
       \(HTMLPage.style)
       </style>
       </head>
       <body>
-      \(main.markup)
+      \(main.markup)\(isSortable ? "\n<script>\n\(HTMLPage.script)\n</script>" : "")
       </body>
       </html>
 
@@ -88,11 +90,57 @@ package struct HTMLPage: Sendable {
     details > :not(summary) { margin-left: .9rem; margin-right: .9rem; }
     summary { padding: .45rem .9rem; cursor: pointer; overflow-wrap: anywhere; }
     summary:hover { color: var(--accent); }
+    .tree details { border: 0; margin: 0; }
+    .tree details > :not(summary) { margin: 0 0 0 1.1rem; }
+    .tree summary, .tree .leaf { display: grid; grid-template-columns: minmax(9rem, 1fr) 2fr 5.2rem; gap: .75rem;
+      align-items: center; padding: .12rem 0; }
+    .tree summary > :first-child::before { content: "▸ "; color: var(--faint); }
+    .tree [open] > summary > :first-child::before { content: "▾ "; }
+    .tree .leaf > :first-child { padding-left: 1rem; }
+    .bar { height: .8rem; background: var(--panel); border-radius: .2rem; }
+    .bar div { height: 100%; min-width: 1px; background: var(--accent); border-radius: .2rem; }
+    .histogram { display: block; width: 8rem; height: 1.9rem; fill: var(--accent); }
+    .filter { width: 100%; max-width: 26rem; padding: .4rem .7rem; font: inherit; color: inherit; background: var(--panel);
+      border: 1px solid var(--line); border-radius: .5rem; }
+    .sortable thead th { cursor: pointer; }
+    [aria-sort=ascending] span::after { content: " ↑"; }
+    [aria-sort=descending] span::after { content: " ↓"; }
     @media (max-width: 36rem) {
       main { padding: 1rem .75rem 2rem; }
       th, td { padding: .25rem .45rem; }
       tr > :first-child { max-width: 11rem; min-width: 7rem; overflow-wrap: anywhere; }
       .figures div { flex-basis: 6.5rem; padding: .4rem .6rem; }
+      .tree details > :not(summary) { margin-left: .6rem; }
+      .tree summary, .tree .leaf { grid-template-columns: minmax(6rem, 1fr) 1fr 4.6rem; gap: .5rem; }
+    }
+    """
+
+  /// A click on a heading sorts by it, a second one turns the order round; what is typed hides rows without it.
+  private static let script = """
+    for (const area of document.querySelectorAll('.sortable')) {
+      const table = area.querySelector('table'), body = table.tBodies[0];
+      const value = cell => { const data = cell.querySelector('data'); return data ? Number(data.value) : cell.textContent; };
+      const heads = [...table.tHead.rows[0].cells];
+      heads.forEach((head, i) => {
+        const sort = () => {
+          const turn = head.getAttribute('aria-sort') === 'ascending' ? -1 : 1;
+          heads.forEach(other => other.removeAttribute('aria-sort'));
+          head.setAttribute('aria-sort', turn > 0 ? 'ascending' : 'descending');
+          const order = (a, b) => typeof a === 'number' && typeof b === 'number' ? a - b : String(a).localeCompare(String(b));
+          [...body.rows].sort((a, b) => turn * order(value(a.cells[i]), value(b.cells[i]))).forEach(row => body.append(row));
+        };
+        head.tabIndex = 0;
+        head.onclick = sort;
+        head.onkeydown = event => { if (event.key === 'Enter') sort(); };
+      });
+      const filter = document.createElement('input');
+      Object.assign(filter, { type: 'search', className: 'filter', placeholder: 'Filter: a part of a name, role or dtype' });
+      filter.setAttribute('aria-label', 'Filter the table');
+      filter.oninput = () => {
+        const wanted = filter.value.toLowerCase();
+        for (const row of body.rows) row.hidden = !row.textContent.toLowerCase().includes(wanted);
+      };
+      area.before(filter);
     }
     """
 }

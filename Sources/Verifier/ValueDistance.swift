@@ -151,7 +151,10 @@ package struct ValueDistance: Sendable {
     var (a, b) = (0, 0)
     for (i, (mine, other)) in zip(found.lengths, expected.lengths).enumerated() {
       try throwIfInterrupted()
-      if try mine != other || !ValueDistance.isSame(found.characters, a, expected.characters, b, count: mine) {
+      let isSame =
+        mine == other
+        ? try ValueDistance.isSame(found.characters, a, expected.characters, b, count: mine) : false
+      if !isSame {
         differing += 1
         outside += 1
         first = first ?? i

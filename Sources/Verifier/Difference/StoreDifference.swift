@@ -170,11 +170,15 @@ private struct PairVisitor: SweepVisitor {
     let storage = first[tensor].storage
     if let missing = storage.missing { throw missing }
     if offset == 0, !storage.hasSum { try storage.verify() }
-    var mine = scratch.bytes.mutableRawSpan(0..<chunk.byteCount)
+    // Taken out of the scratch, whose numbers are lent at the same time.
+    var bytes: [UInt8] = []
+    swap(&bytes, &scratch.bytes)
+    defer { swap(&bytes, &scratch.bytes) }
+    var mine = bytes.mutableRawSpan(0..<chunk.byteCount)
     try storage.read(into: &mine, at: offset)
-    let expected = scratch.bytes.rawSpan.extracting(0..<chunk.byteCount)
-    part.sums.update(expected)
+    part.sums.update(bytes.rawSpan.extracting(0..<chunk.byteCount))
     part.count += chunk.byteCount
-    part.distance.add(chunk, expected: expected, at: offset, &scratch.numbers)
+    part.distance.add(
+      chunk, expected: bytes.rawSpan.extracting(0..<chunk.byteCount), at: offset, &scratch.numbers)
   }
 }
