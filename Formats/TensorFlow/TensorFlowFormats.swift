@@ -42,10 +42,16 @@ public enum TensorFlowFormats {
       )
     }
     let there = Candidate.names(in: place).filter { $0.hasSuffix(ShardName.index) }.map { String($0.dropLast(6)) }
+    let isFromElsewhere = state.isAbsolute
     throw CheckpointError(
-      .notFound, "the latest checkpoint '\(Name.printable(Array(state.latest.utf8)))' is not there",
-      remedy: there.isEmpty ? "the folder has no other" : "the folder has: \(there.joined(separator: ", "))"
-    ).at(file: isState ? path : inside)
+      .notFound,
+      "the latest checkpoint '\(Name.printable(Array(state.latest.utf8)))' is not there"
+        + (isFromElsewhere
+          ? ": the path is of another machine or folder, and nothing of its name lies beside the state file" : ""),
+      remedy: there.isEmpty
+        ? isFromElsewhere ? "copy the checkpoint's own files here too" : "the folder has no other"
+        : "the folder has: \(there.joined(separator: ", "))"
+    ).at(file: isState ? path : inside).because(.stateFile)
   }
 
   private static func isCheckpoint(_ prefix: String) -> Bool {

@@ -43,7 +43,8 @@ public struct CkptConvert: ParsableCommand {
       """,
     version: version,
     subcommands: [
-      ConvertCommand.self, InspectCommand.self, DiffCommand.self, CheckCommand.self, RunCommand.self, VerifyCommand.self, FormatsCommand.self,
+      ConvertCommand.self, InspectCommand.self, DiffCommand.self, CheckCommand.self, RunCommand.self,
+      VerifyCommand.self, FormatsCommand.self,
     ],
     defaultSubcommand: ConvertCommand.self)
 

@@ -205,7 +205,9 @@ struct ConvertCommand: ParsableCommand {
     }
     if let rescue, !rescue.lost.isEmpty {
       throw CheckpointError(
-        .different, "what was written is not the whole checkpoint: \(Console.plural(rescue.lost.count, "variable")) of \(input) \(rescue.lost.count == 1 ? "is" : "are") lost")
+        .different,
+        "what was written is not the whole checkpoint: \(Console.plural(rescue.lost.count, "variable")) of \(input) \(rescue.lost.count == 1 ? "is" : "are") lost"
+      )
     }
   }
 

@@ -32,7 +32,7 @@ struct Table {
         line += rightAligned.contains(column) ? space + shown : isLast ? shown : shown + space
         if !isLast { line += String(repeating: " ", count: Table.gap) }
       }
-      lines.append(line)
+      lines.append(String(line.reversed().drop { $0 == " " }.reversed()))
     }
     return lines.joined(separator: "\n")
   }

@@ -70,7 +70,10 @@ package struct HDF5File: Sendable {
       guard salvage, failure.code == .corrupt else { throw failure }
       // A worker that has failed answers no more; the data of what was listed need another.
       worker = try HDF5Worker(.reading(file, base: base, end: end))
-      lost = [failure]
+      lost = [
+        end > file.size
+          ? CheckpointError.cutShort(file, needed: end).at(variable: failure.variable) : failure
+      ]
     } else {
       worker = first
       lost = []

@@ -31,7 +31,10 @@ package struct HTML: Sendable, ExpressibleByStringLiteral {
   package static func paragraph(_ content: HTML...) -> HTML { element("p", content) }
 
   /// A name, a path, a command: in a fixed width, broken where it must be.
-  package static func code(_ text: String) -> HTML { element("code", [.text(text)]) }
+  package static func code(_ text: String) -> HTML {
+    let parts = text.split(separator: "/", omittingEmptySubsequences: false).map { Markup.escaped(String($0)) }
+    return element("code", [HTML(markup: parts.joined(separator: "/<wbr>"))])
+  }
   package static func name(_ name: Name) -> HTML { code(name.description) }
 
   package static func list(_ items: [HTML]) -> HTML { element("ul", items.map { element("li", [$0]) }) }

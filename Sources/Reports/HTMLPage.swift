@@ -94,8 +94,9 @@ package struct HTMLPage: Sendable {
     .tree details > :not(summary) { margin: 0 0 0 1.1rem; }
     .tree summary, .tree .leaf { display: grid; grid-template-columns: minmax(9rem, 1fr) 2fr 5.2rem; gap: .75rem;
       align-items: center; padding: .12rem 0; }
-    .tree summary > :first-child::before { content: "▸ "; color: var(--faint); }
-    .tree [open] > summary > :first-child::before { content: "▾ "; }
+    .tree summary > :first-child { display: flex; gap: .35rem; }
+    .tree summary > :first-child::before { content: "▸"; color: var(--faint); }
+    .tree [open] > summary > :first-child::before { content: "▾"; }
     .tree .leaf > :first-child { padding-left: 1rem; }
     .bar { height: .8rem; background: var(--panel); border-radius: .2rem; }
     .bar div { height: 100%; min-width: 1px; background: var(--accent); border-radius: .2rem; }
@@ -103,6 +104,8 @@ package struct HTMLPage: Sendable {
     .filter { width: 100%; max-width: 26rem; padding: .4rem .7rem; font: inherit; color: inherit; background: var(--panel);
       border: 1px solid var(--line); border-radius: .5rem; }
     .sortable thead th { cursor: pointer; }
+    .sortable tbody > tr > * { vertical-align: middle; }
+    th code, td code { overflow-wrap: break-word; }
     [aria-sort=ascending] span::after { content: " ↑"; }
     [aria-sort=descending] span::after { content: " ↓"; }
     @media (max-width: 36rem) {

@@ -70,7 +70,7 @@ package final class ZipArchive: Sendable {
       (members, positions, unclaimed, lost) = (whole.members, whole.positions, whole.unclaimed, [])
     } catch {
       let found = try ZipSalvage(of: file)
-      guard !found.members.isEmpty || !found.lost.isEmpty else { throw error }
+      guard !found.members.isEmpty else { throw error }
       var positions: [Name: Int] = [:]
       for member in found.members { positions[member.name] = member.index }
       (members, self.positions, unclaimed, lost) = (found.members, positions, 0, found.lost)

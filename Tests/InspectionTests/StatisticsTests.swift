@@ -43,11 +43,12 @@ import Testing
     #expect(abs((one.deviation ?? 0) - 0.288675) < 1e-3)
   }
 
-  @Test(arguments: [
-    (DType.int8, "ff", -1.0), (.qint8, "80", -128), (.uint16, "ffff", 65535), (.bool, "01", 1), (.float16, "003c", 1),
-    (.bfloat16, "803f", 1), (.float8E4M3FNUZ, "40", 1), (.float8E5M2FNUZ, "41", 1.25), (.float8E4M3B11FNUZ, "58", 1),
-    (.float8E4M3FN, "38", 1), (.int64, "ffffffffffffffff", -1), (.int4, "ff", -1),
-  ] as [(DType, String, Double)])
+  @Test(
+    arguments: [
+      (DType.int8, "ff", -1.0), (.qint8, "80", -128), (.uint16, "ffff", 65535), (.bool, "01", 1), (.float16, "003c", 1),
+      (.bfloat16, "803f", 1), (.float8E4M3FNUZ, "40", 1), (.float8E5M2FNUZ, "41", 1.25), (.float8E4M3B11FNUZ, "58", 1),
+      (.float8E4M3FN, "38", 1), (.int64, "ffffffffffffffff", -1), (.int4, "ff", -1),
+    ] as [(DType, String, Double)])
   func everyNumericDType(dtype: DType, bytes: String, value: Double) throws {
     let found = try statistics(Tensor(dtype, [], hex(bytes)))
     #expect(found.minimum == value && found.mean == value && found.finite == 1)

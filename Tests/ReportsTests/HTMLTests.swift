@@ -15,7 +15,7 @@ import Testing
     #expect(!text.contains("<script"))
     #expect(!text.contains("'1'"))
     #expect(
-      text.contains("<code>&lt;/title&gt;&lt;script&gt;alert(&#39;1&#39;)&lt;/script&gt;&amp;&quot;</code>"))
+      text.contains("<code>&lt;/<wbr>title&gt;&lt;script&gt;alert(&#39;1&#39;)&lt;/<wbr>script&gt;&amp;&quot;</code>"))
     #expect(text.contains("title=\"&lt;/title&gt;"))
   }
 

@@ -18,7 +18,8 @@ struct NumericArray {
     } else {
       let array = try locating(file: file.path) { [file] () throws(CheckpointError) in
         let header = try NpyHeader(FileStorage(file, offset: 0, byteCount: file.size))
-        let needed = header.dataOffset.addingReportingOverflow(try header.shape.byteCount(width: header.dtype.width ?? 1))
+        let needed = header.dataOffset.addingReportingOverflow(
+          try header.shape.byteCount(width: header.dtype.width ?? 1))
         if !needed.overflow, needed.partialValue > file.size {
           let reason = CheckpointError.cutShort(file, needed: needed.partialValue)
           guard salvage else { throw reason }

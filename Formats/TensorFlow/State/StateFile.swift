@@ -39,16 +39,20 @@ package struct StateFile {
     self.warnings = warnings
   }
 
+  /// Whether the path begins at a root, or at a drive of Windows.
+  package var isAbsolute: Bool {
+    let start = Array(latest.utf8.prefix(2))
+    let hasDrive = start.count == 2 && start[1] == UInt8(ascii: ":") && Character(Unicode.Scalar(start[0])).isLetter
+    return start.first == UInt8(ascii: "/") || hasDrive
+  }
+
   /// Where the latest checkpoint is looked for: as named, below the state file's folder, and beside the state file under its
   /// last part, because paths of other machines point nowhere here. A path never leads out of the folder.
   package func prefixes(in folder: String) -> [String] {
     // Windows paths come from other machines too.
     let parts = latest.split(omittingEmptySubsequences: true) { $0 == "/" || $0 == "\\" }
     guard let last = parts.last else { return [] }
-    let start = Array(latest.utf8.prefix(2))
-    let hasDrive = start.count == 2 && start[1] == UInt8(ascii: ":") && Character(Unicode.Scalar(start[0])).isLetter
-    let isRelative = start.first != UInt8(ascii: "/") && !hasDrive && !parts.contains("..")
-    return (isRelative ? [joinPath(folder, latest)] : [])
+    return (!isAbsolute && !parts.contains("..") ? [joinPath(folder, latest)] : [])
       + (last == ".." || last == "." ? [] : [joinPath(folder, String(last))])
   }
 

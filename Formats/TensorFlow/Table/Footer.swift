@@ -24,7 +24,10 @@ struct Footer {
   init(_ bytes: [UInt8], fileSize: Int) throws(CheckpointError) {
     var end = ByteCursor(bytes, 40..<Footer.encodedSize)
     guard try end.fixed64() == Footer.magic else {
-      throw CheckpointError(.corrupt, "is not a TensorFlow table: the magic number at its end is missing")
+      throw CheckpointError(
+        .corrupt, "is cut short, or no TensorFlow table: the magic number at its end is missing",
+        remedy: "fetch or copy the file again"
+      ).because(.truncated)
     }
     var cursor = ByteCursor(bytes, 0..<40)
     let limit = fileSize - Footer.encodedSize

@@ -14,7 +14,8 @@ struct TableReader {
     self.file = file
     guard file.size >= Footer.encodedSize else {
       throw CheckpointError(.corrupt, "is \(file.size) bytes long, too short for a TensorFlow table").at(
-        file: file.path)
+        file: file.path
+      ).because(.truncated)
     }
     var blocks: [(lastKey: [UInt8], handle: BlockHandle)] = []
     do throws(CheckpointError) {

@@ -47,7 +47,8 @@ public struct NumberDecoder: Sendable {
       // SAFETY: both pointers are used inside the closures only, for as many numbers as each of them holds.
       unsafe part.withUnsafeBytes { source in
         unsafe numbers.withUnsafeMutableBytes { target in
-          unsafe ck_cast(kind, source.baseAddress, CInt(CK_FLOAT64), target.baseAddress, part.byteCount / width, &report)
+          unsafe ck_cast(
+            kind, source.baseAddress, CInt(CK_FLOAT64), target.baseAddress, part.byteCount / width, &report)
         }
       }
     case .table(let table):

@@ -45,7 +45,8 @@ extension CheckpointError {
   /// - Parameter needed: its least size in bytes, as another part of the checkpoint says.
   public static func cutShort(_ file: InputFile, needed: Int) -> CheckpointError {
     CheckpointError(
-      .corrupt, "is cut short: it has \(file.size) bytes and needs \(needed), so that \(needed - file.size) are missing",
+      .corrupt,
+      "is cut short: it has \(file.size) bytes and needs \(needed), so that \(needed - file.size) are missing",
       remedy: "fetch or copy the file again; --salvage keeps what is there"
     ).at(file: file.path).because(.truncated)
   }

@@ -19,11 +19,12 @@ struct CheckReport {
     guard !checkup.isWhole else { return nil }
     let cause = checkup.causes.first
     let count =
-      damagedCount == 0 ? "it is damaged" : "\(Console.plural(damagedCount, "variable")) \(damagedCount == 1 ? "is" : "are") damaged or lost"
+      damagedCount == 0
+      ? "it is damaged"
+      : "\(Console.plural(damagedCount, "variable")) \(damagedCount == 1 ? "is" : "are") damaged or lost"
     return CheckpointError(
       cause?.code ?? .corrupt, "is not whole: \(count)",
-      remedy: checkup.causes.contains { $0.damage == .otherCheckpoint || $0.damage == .exchangedShards }
-        ? nil : "'convert --salvage' keeps the others"
+      remedy: checkup.verdicts.contains(where: \.isSound) ? "'convert --salvage' keeps the others" : nil
     ).at(file: found.path)
   }
 
@@ -34,17 +35,29 @@ struct CheckReport {
         switch verdict {
         case .proven(let sum): "proven by \(sum)"
         case .readable: "all bytes are there"
-        case .damaged(let error): "DAMAGED: \(error.message)"
+        case .damaged(let error): CheckReport.words(error)
         }
       table.append([variable.name.description, Console.count(variable.tensor.byteCount), about])
     }
     for error in checkup.lost where error.variable != nil {
-      table.append([error.variable?.description ?? "", "?", "LOST: \(error.message)"])
+      let about = error.damage == nil ? "LOST: \(error.message)" : CheckReport.words(error)
+      table.append([error.variable?.description ?? "", "?", about])
     }
     var lines = [table.text(columns: columns, rightAligned: [1])]
     for cause in checkup.causes { lines.append("cause: \(cause)") }
     for suspicion in checkup.suspicions { lines.append("suspicious: \(suspicion)") }
     return (lines + [summary]).joined(separator: "\n")
+  }
+
+  /// What became of a variable; the causes below the table say why.
+  private static func words(_ error: CheckpointError) -> String {
+    switch error.damage {
+    case .truncated: "LOST: its file ends before it"
+    case .missingFile: "LOST: its file is missing"
+    case .checksum: "DAMAGED: the checksum differs"
+    case .zeroFilled: "DAMAGED: all bytes are zeros"
+    default: "DAMAGED: \(error.message)"
+    }
   }
 
   private var summary: String {

@@ -48,7 +48,8 @@ struct DiffCommand: ParsableCommand {
     help: ArgumentHelp("Names in B for names in A, as for convert.", valueName: "file"), completion: .file())
   var map: String?
 
-  @Option(help: ArgumentHelp("Write the suggested names to a file that --map reads.", valueName: "file"), completion: .file())
+  @Option(
+    help: ArgumentHelp("Write the suggested names to a file that --map reads.", valueName: "file"), completion: .file())
   var writeMap: String?
 
   @Option(help: ArgumentHelp("Most lines of each kind (default: 20; 0 for all).", valueName: "n"))

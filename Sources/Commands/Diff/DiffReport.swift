@@ -29,14 +29,14 @@ struct DiffReport {
 
   private func listing(_ variables: [Variable], _ title: String, _ columns: Int?) -> [String] {
     guard !variables.isEmpty else { return [] }
-    var table = Table([title.uppercasedFirst, "DTYPE", "SHAPE", "ROLE"])
+    var table = Table(["NAME", "DTYPE", "SHAPE", "ROLE"])
     for variable in variables.prefix(limit) {
       table.append([
         variable.name.description, variable.tensor.dtype.rawValue, variable.tensor.shape.description,
         variable.role.rawValue,
       ])
     }
-    return [table.text(columns: columns)] + more(variables.count)
+    return ["\(title):", table.text(columns: columns)] + more(variables.count)
   }
 
   private var suggestions: [String] {
@@ -59,7 +59,9 @@ struct DiffReport {
   private func row(_ change: StoreDifference.Change) -> [String] {
     let (a, b) = (change.first.tensor, change.second.tensor)
     let name = DiffReport.name(change)
-    if let failure = change.failure { return [name, DiffReport.form(a), "cannot be read: \(failure.message)", "", "", "", ""] }
+    if let failure = change.failure {
+      return [name, DiffReport.form(a), "cannot be read: \(failure.message)", "", "", "", ""]
+    }
     guard change.isSameForm, let distance = change.distance else {
       return [name, "\(DiffReport.form(a)) → \(DiffReport.form(b))", "", "", "", "", ""]
     }
@@ -93,23 +95,37 @@ struct DiffReport {
   private var roles: [String] {
     let others = difference.common.filter(\.hasOtherRole)
     guard !others.isEmpty, !isGraph else { return [] }
-    let shown = others.prefix(3).map { "'\($0.first.name)' is \($0.first.role.rawValue) and \($0.second.role.rawValue)" }
+    let shown = others.prefix(3).map {
+      "'\($0.first.name)' is \($0.first.role.rawValue) and \($0.second.role.rawValue)"
+    }
     return [
       "roles that are concluded otherwise: \(shown.joined(separator: ", "))\(others.count > 3 ? " and \(others.count - 3) more" : "")"
     ]
   }
 
-  private func more(_ count: Int) -> [String] { count > limit ? ["  and \(count - limit) more (--limit 0 for all)"] : [] }
+  private func more(_ count: Int) -> [String] {
+    count > limit ? ["  and \(count - limit) more (--limit 0 for all)"] : []
+  }
 
   private var summary: String {
     let changed = difference.changed.count
     let same = difference.common.count - changed
-    let what = isGraph ? "with the dtype and shape that the graph has" : "the same"
-    var parts = ["\(Console.count(same)) of \(Console.plural(difference.common.count, "common variable")) \(same == 1 ? "is" : "are") \(what)"]
+    let common = Console.plural(difference.common.count, "common variable")
+    var parts = [
+      isGraph
+        ? "\(Console.count(same)) of \(common) \(same == 1 ? "has" : "have") the dtype and shape of the graph"
+        : "\(Console.count(same)) of \(common) \(same == 1 ? "is" : "are") the same"
+    ]
     let missing = (difference.onlyFirst.count, difference.onlySecond.count)
     if isGraph {
-      if missing.1 > 0 { parts.append("\(Console.count(missing.1)) that the graph needs \(missing.1 == 1 ? "is" : "are") not in the checkpoint") }
-      if missing.0 > 0 { parts.append("\(Console.count(missing.0)) of the checkpoint \(missing.0 == 1 ? "is" : "are") unknown to the graph") }
+      if missing.1 > 0 {
+        parts.append(
+          "\(Console.count(missing.1)) that the graph needs \(missing.1 == 1 ? "is" : "are") not in the checkpoint")
+      }
+      if missing.0 > 0 {
+        parts.append(
+          "\(Console.count(missing.0)) of the checkpoint \(missing.0 == 1 ? "is" : "are") unknown to the graph")
+      }
     } else {
       if missing.0 > 0 { parts.append("\(Console.count(missing.0)) only in \(first)") }
       if missing.1 > 0 { parts.append("\(Console.count(missing.1)) only in \(second)") }
@@ -188,13 +204,5 @@ struct DiffReport {
         json.object("second") { json in write(change.second.tensor, to: &json) }
       }
     }
-  }
-}
-
-extension String {
-  /// `ONLY in model`: headings are upper case, names are as they are.
-  fileprivate var uppercasedFirst: String {
-    guard let space = firstIndex(of: " ") else { return uppercased() }
-    return self[..<space].uppercased() + self[space...]
   }
 }

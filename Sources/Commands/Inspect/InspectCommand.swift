@@ -80,7 +80,8 @@ struct InspectCommand: ParsableCommand {
   private func measure(_ inspected: inout InspectedStore) throws(CheckpointError) {
     let store = inspected.store
     let passes = html == nil ? 1 : 2
-    let line = ProgressLine("reading", total: store.byteCount.multipliedReportingOverflow(by: passes).partialValue, progress)
+    let line = ProgressLine(
+      "reading", total: store.byteCount.multipliedReportingOverflow(by: passes).partialValue, progress)
     defer { line?.finish() }
     let statistics = try TensorStatistics.of(store.variables, jobs: jobs ?? Machine.cores, progress: line?.progress)
     inspected.statistics = statistics

@@ -14,7 +14,8 @@ struct InspectPage {
 
   var page: HTMLPage {
     var page = HTMLPage(title: Name(splitPath(inspected.found.path).last).description, isSortable: true)
-    page.append(nil, [overview] + store.source.warnings.map { .paragraph(.badge("warning", .partial), .text(" " + $0)) })
+    page.append(
+      nil, [overview] + store.source.warnings.map { .paragraph(.badge("warning", .partial), .text(" " + $0)) })
     page.append("Sizes by scope", [.element("div", style: "tree", scopes(ScopeTree(store), depth: 0))])
     page.append("Variables", [variables])
     if inspected.roles.count > 1 || inspected.dtypes.count > 1 { page.append("Roles and dtypes", [totals]) }
@@ -55,7 +56,8 @@ struct InspectPage {
 
   private var variables: HTML {
     let columns: [HTML.Column] = [
-      .init("name"), .init("role"), .init("dtype"), .init("shape"), .init("bytes", .number), .init("histogram"),
+      .init("name"), .init("role"), .init("dtype"), .init("shape", .number), .init("bytes", .number),
+      .init("histogram"),
       .init("min", .number), .init("max", .number), .init("mean", .number), .init("std", .number),
       .init("zeros", .number), .init("NaN", .number), .init("Inf", .number),
     ]

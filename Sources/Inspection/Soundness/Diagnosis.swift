@@ -34,28 +34,42 @@ struct Diagnosis {
         causes += causes(in: file, byFile[file] ?? [])
       }
     }
-    let known = Set(causes.map(\.file))
-    for error in store.source.lost where !known.contains(error.file ?? store.source.path) { causes.append(error) }
+    causes += lostCauses(besides: Set(causes.map(\.file)))
     if causes.isEmpty { suspicions = suspiciousTails() }
   }
 
   private func causes(in file: String, _ damaged: [Damaged]) -> [CheckpointError] {
+    let wrong = damaged.filter { $0.error.damage == .checksum || $0.error.damage == .zeroFilled }
+    if let exchanged = exchanged(file, wrong) { return [exchanged] }
     var causes: [CheckpointError] = []
     // Errors that say themselves what happened to the file; one of each kind stands for all.
     for kind in [Damage.missingFile, .truncated] {
       let these = damaged.filter { $0.error.damage == kind }
       if let error = these.first?.error { causes.append(named(error, these)) }
     }
-    let wrong = damaged.filter { $0.error.damage == .checksum || $0.error.damage == .zeroFilled }
-    let zeroed = wrong.filter { isMostlyZero($0.index) }
+    // A number that is zero is none that was never written, unless there are more of them.
+    let isZeroFilled = wrong.contains { zeros[$0.index].longest.count >= ZeroRuns.blockSize }
+    let zeroed = wrong.filter { isZeroFilled && isMostlyZero($0.index) }
     if !zeroed.isEmpty { causes.append(zeroFilled(file, zeroed)) }
-    let mixed = wrong.filter { !isMostlyZero($0.index) }
+    let mixed = wrong.filter { !isZeroFilled || !isMostlyZero($0.index) }
     if !mixed.isEmpty { causes.append(mixed.count < 2 ? differing(file, mixed) : mixedUp(file, mixed)) }
     let rest = damaged.filter { one in
       ![.missingFile, .truncated, .checksum, .zeroFilled].contains(one.error.damage)
     }
     if let error = rest.first?.error { causes.append(named(error, rest)) }
     return causes
+  }
+
+  /// Of what could not become a variable: one error for each file and kind, that of the whole file where there is one.
+  private func lostCauses(besides known: Set<String?>) -> [CheckpointError] {
+    var order: [String] = []
+    var chosen: [String: CheckpointError] = [:]
+    for error in store.source.lost where !known.contains(error.file ?? store.source.path) {
+      let key = "\(error.file ?? "") \(error.damage?.rawValue ?? error.message)"
+      if chosen[key] == nil { order.append(key) }
+      if chosen[key] == nil || error.variable == nil { chosen[key] = error }
+    }
+    return order.compactMap { chosen[$0] }
   }
 
   // MARK: Zeros
@@ -131,18 +145,20 @@ struct Diagnosis {
     }
     // Counters and constants may be the same in two checkpoints.
     guard 4 * damaged.count >= 3 * proven.count else { return differing(file, damaged) }
-    if let other = holder(of: damaged, not: file) {
-      return CheckpointError(
-        .corrupt, "holds another part of the checkpoint: the bytes that should be in it are in \(other)",
-        remedy: "the two were exchanged: give each its own name again"
-      ).at(file: file).because(.exchangedShards)
-    }
     let others = store.source.files.count > 2 ? "the other files of this checkpoint" : "its index"
     return CheckpointError(
       .corrupt,
       "\(damaged.count == proven.count ? "none" : "almost none") of the \(proven.count) variables in it has the checksum that the index says: it belongs to another checkpoint than \(others)",
       remedy: "copy all files of one checkpoint together"
     ).at(file: file).because(.otherCheckpoint)
+  }
+
+  private func exchanged(_ file: String, _ damaged: [Damaged]) -> CheckpointError? {
+    guard let other = holder(of: damaged, not: file) else { return nil }
+    return CheckpointError(
+      .corrupt, "holds another part of the checkpoint: the bytes that should be in it are in \(other)",
+      remedy: "the two were exchanged: give each its own name again"
+    ).at(file: file).because(.exchangedShards)
   }
 
   /// The file of the same checkpoint that holds, at the same offsets, the bytes that another one should.
@@ -174,8 +190,10 @@ struct Diagnosis {
 
   private func named(_ error: CheckpointError, _ damaged: [Damaged]) -> CheckpointError {
     guard error.damage != nil else { return error }
-    return CheckpointError(error.code, "\(error.message); \(names(damaged)) \(damaged.count == 1 ? "is" : "are") lost", remedy: error.remedy)
-      .at(file: error.file).because(error.damage ?? .checksum)
+    return CheckpointError(
+      error.code, "\(error.message); \(names(damaged)) \(damaged.count == 1 ? "is" : "are") lost", remedy: error.remedy
+    )
+    .at(file: error.file).because(error.damage ?? .checksum)
   }
 
   private func names(_ damaged: [Damaged]) -> String {

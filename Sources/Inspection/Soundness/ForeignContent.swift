@@ -91,7 +91,8 @@ public enum ForeignContent {
     let quoted = "'\(Name.printable(Array(line.prefix(60).utf8)))\(line.count > 60 ? "…" : "")'"
     if start.first == "{" || start.first == "[" {
       return error(
-        "is JSON, not the file itself; it begins \(quoted)", "fetch it again, and look at what the server answers", .json)
+        "is JSON, not the file itself; it begins \(quoted)", "fetch it again, and look at what the server answers",
+        .json)
     }
     return error(
       "is text, not the file itself; it begins \(quoted)", "fetch it again, and look at what the server answers", .text)
