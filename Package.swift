@@ -74,7 +74,7 @@ let package = Package(
       "Commands",
       [
         "CCore", "CheckpointCore", "Conversion", "FormatRegistry", "GraphRuntime", "HDF5Library", "ProtoWire",
-        "Verifier", .product(name: "ArgumentParser", package: "swift-argument-parser"),
+        "Verifier", "ZipArchive", .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ]),
     .executableTarget(name: "ckpt-convert", dependencies: ["Commands"], swiftSettings: house),
     // Tests. TestKit is what they share.
