@@ -75,7 +75,8 @@ let package = Package(
       "Commands",
       [
         "CCore", "CheckpointCore", "Conversion", "FormatRegistry", "GraphRuntime", "HDF5Library", "Inspection",
-        "ProtoWire", "Reports", "Verifier", .product(name: "ArgumentParser", package: "swift-argument-parser"),
+        "ProtoWire", "Reports", "Verifier", "ZipArchive",
+        .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ]),
     .executableTarget(name: "ckpt-convert", dependencies: ["Commands"], swiftSettings: house),
     // Tests. TestKit is what they share.
@@ -99,6 +100,7 @@ let package = Package(
     tests("ReportsTests", ["CheckpointCore", "Reports"]),
     tests("VerifierTests", ["CheckpointCore", "Verifier"]),
     tests("InspectionTests", ["CheckpointCore", "FormatRegistry", "Inspection"]),
+    tests("CommandsTests", ["CheckpointCore", "Commands"]),
     tests("TranscriptTests", ["CheckpointCore"]),
     tests(
       "ConformanceTests", path: "Conformance/Runner",
