@@ -70,10 +70,7 @@ package struct HDF5File: Sendable {
       guard salvage, failure.code == .corrupt else { throw failure }
       // A worker that has failed answers no more; the data of what was listed need another.
       worker = try HDF5Worker(.reading(file, base: base, end: end))
-      lost = [
-        end > file.size
-          ? CheckpointError.cutShort(file, needed: end).at(variable: failure.variable) : failure
-      ]
+      lost = [HDF5File.unlisted(failure, file, end)]
     } else {
       worker = first
       lost = []
@@ -121,6 +118,17 @@ package struct HDF5File: Sendable {
       offset = offset == 0 ? 512 : 2 * offset
     }
     throw CheckpointError(.corrupt, "is not an HDF5 file: its signature is not there").at(file: file.path)
+  }
+
+  /// Why the list of objects is not whole: what comes after the one that fails has not even a name.
+  private static func unlisted(_ failure: CheckpointError, _ file: InputFile, _ end: Int) -> CheckpointError {
+    let message = "cannot be listed, and neither can what comes after it"
+    guard end > file.size else {
+      return CheckpointError(.corrupt, "\(message): \(failure.message)").at(file: file.path, variable: failure.variable)
+    }
+    return CheckpointError(
+      .corrupt, "\(message): the file has \(file.size) bytes and needs \(end)", remedy: "fetch or copy the file again"
+    ).at(file: file.path, variable: failure.variable).because(.truncated)
   }
 
   /// Where the superblock says that the file ends; nil where it says nothing that can be used. Source: the HDF5 file format

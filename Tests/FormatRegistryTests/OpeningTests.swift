@@ -77,7 +77,7 @@ import Testing
   @Test(arguments: [
     ("version https://git-lfs.github.com/spec/v1\noid sha256:1\n", "Git LFS pointer"), ("", "is empty"),
     ("<!DOCTYPE html>", "web page"),
-    ("PK\u{3}\u{4}", "zip"), ("something", "no checkpoint of a kind"),
+    ("PK\u{3}\u{4}", "zip"), ("something", "is text"), ("\u{1}\u{2}", "no checkpoint of a kind"),
   ]) func saysWhatAFileIsInstead(content: String, words: String) throws {
     let folder = try TemporaryFolder()
     try folder.write(content, to: "model.ckpt")

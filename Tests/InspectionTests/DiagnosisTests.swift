@@ -11,11 +11,11 @@ import Testing
 
   @Test(
     arguments: [
-      ("", Damage.empty), ("version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 12\n", .gitLFSPointer),
+      ("", DamageKind.empty), ("version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 12\n", .gitLFSPointer),
       ("\n <!doctype HTML><p>", .webPage), ("<?xml version=\"1.0\"?><Error/>", .webPage), ("{\"error\": 404}", .json),
       ("Not found\n", .text), ("BZh91AY&SY", .compressed),
-    ] as [(String, Damage)])
-  func whatServersAndToolsLeaveIsRecognised(text: String, damage: Damage) throws {
+    ] as [(String, DamageKind)])
+  func whatServersAndToolsLeaveIsRecognised(text: String, damage: DamageKind) throws {
     let found = try #require(try describe(Array(text.utf8)))
     #expect(found.damage == damage && found.remedy != nil)
   }

@@ -81,7 +81,7 @@ private func saved(_ store: VariableStore) throws -> [UInt8] {
     (#"{"x": {"dtype": "F64", "shape": [2305843009213693952], "data_offsets": [0, 0]}}"#, "too large"),
     (#"{"x": {"dtype": "F32", "shape": [1], "data_offsets": [0, 2]}}"#, "takes 4 bytes"),
     (#"{"x": {"dtype": "U8", "shape": [1], "data_offsets": [0, 1]}}"#, "take 1 bytes, but 2"),
-    (#"{"x": {"dtype": "U8", "shape": [3], "data_offsets": [0, 3]}}"#, "take 3 bytes, but 2"),
+    (#"{"x": {"dtype": "U8", "shape": [3], "data_offsets": [0, 3]}}"#, "cut short by 1 byte"),
     (#"{"x": {"dtype": "U8", "shape": [1], "data_offsets": [1, 2]}}"#, "gap"),
     (
       #"{"x": {"dtype": "U8", "shape": [2], "data_offsets": [0, 2]}, "y": {"dtype": "U8", "shape": [1], "data_offsets": [1, 2]}}"#,

@@ -213,6 +213,7 @@ private struct Bundle {
     guard !overflow, end <= file.size else {
       let failure = outside(entry, file)
       guard options.salvage else { throw failure }
+      owned[entry.shard, default: []].append(min(entry.offset, file.size)..<file.size)
       return try tensor(of: entry, without: failure)
     }
     owned[entry.shard, default: []].append(entry.offset..<end)

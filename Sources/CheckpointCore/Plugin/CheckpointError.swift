@@ -29,7 +29,7 @@ public struct CheckpointError: Error, Sendable {
   public private(set) var variable: Name?
   public private(set) var remedy: String?
   /// What happened to the file, where that is known.
-  public private(set) var damage: Damage?
+  public private(set) var damage: DamageKind?
 
   public init(_ code: Code, _ message: String, remedy: String? = nil) {
     self.code = code
@@ -47,7 +47,7 @@ public struct CheckpointError: Error, Sendable {
   }
 
   /// The same error with what happened to the file; what is known already stays.
-  public func because(_ damage: Damage) -> CheckpointError {
+  public func because(_ damage: DamageKind) -> CheckpointError {
     var copy = self
     copy.damage = self.damage ?? damage
     return copy

@@ -35,13 +35,12 @@ struct CheckReport {
         switch verdict {
         case .proven(let sum): "proven by \(sum)"
         case .readable: "all bytes are there"
-        case .damaged(let error): CheckReport.words(error)
+        case .damaged(let error): "\(CheckReport.isGone(error) ? "LOST" : "DAMAGED"): \(error.verdict)"
         }
       table.append([variable.name.description, Console.count(variable.tensor.byteCount), about])
     }
     for error in checkup.lost where error.variable != nil {
-      let about = error.damage == nil ? "LOST: \(error.message)" : CheckReport.words(error)
-      table.append([error.variable?.description ?? "", "?", about])
+      table.append([error.variable?.description ?? "", "?", "LOST: \(error.message)"])
     }
     var lines = [table.text(columns: columns, rightAligned: [1])]
     for cause in checkup.causes { lines.append("cause: \(cause)") }
@@ -49,15 +48,9 @@ struct CheckReport {
     return (lines + [summary]).joined(separator: "\n")
   }
 
-  /// What became of a variable; the causes below the table say why.
-  private static func words(_ error: CheckpointError) -> String {
-    switch error.damage {
-    case .truncated: "LOST: its file ends before it"
-    case .missingFile: "LOST: its file is missing"
-    case .checksum: "DAMAGED: the checksum differs"
-    case .zeroFilled: "DAMAGED: all bytes are zeros"
-    default: "DAMAGED: \(error.message)"
-    }
+  /// Whether the bytes are not there at all.
+  private static func isGone(_ error: CheckpointError) -> Bool {
+    error.damage == .truncated || error.damage == .missingFile
   }
 
   private var summary: String {

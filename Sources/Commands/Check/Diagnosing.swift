@@ -20,11 +20,22 @@ enum Diagnosing {
 }
 
 extension CheckpointError {
+  /// What became of a variable, in few words; the causes that are listed with it say why.
+  var verdict: String {
+    switch damage {
+    case .truncated: "its file ends before it"
+    case .missingFile: "its file is missing"
+    case .checksum: "the checksum differs"
+    case .zeroFilled: "all bytes are zeros"
+    default: message
+    }
+  }
+
   /// The same error with the cause in the place of its remedy.
   fileprivate func because(_ cause: CheckpointError) -> CheckpointError {
-    let place = cause.file == file ? "the file" : cause.file ?? "the file"
+    let place = cause.file == file ? "" : cause.file.map { "\($0) " } ?? ""
     return CheckpointError(
-      code, message, remedy: "\(place) \(cause.message)\(cause.remedy.map { "; \($0)" } ?? "")"
+      code, message, remedy: "cause: \(place)\(cause.message)\(cause.remedy.map { "; \($0)" } ?? "")"
     ).at(file: file, offset: offset, variable: variable).because(cause.damage ?? .checksum)
   }
 }

@@ -22,7 +22,7 @@ struct Salvage {
     lost =
       zip(damaged.variables, checkup.verdicts).compactMap { variable, verdict in
         guard case .damaged(let error) = verdict else { return nil }
-        return Lost(name: variable.name, reason: error.message)
+        return Lost(name: variable.name, reason: error.verdict)
       } + checkup.lost.map { Lost(name: $0.variable, reason: $0.message) }
   }
 

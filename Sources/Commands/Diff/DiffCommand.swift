@@ -97,7 +97,9 @@ struct DiffCommand: ParsableCommand {
     for store in [a, b] { try store.source.requireUnchanged() }
     if let failure = difference.common.lazy.compactMap(\.failure).first { throw failure }
     guard difference.isSame else {
-      throw CheckpointError(.different, "\(report.second) differs from \(first)")
+      throw CheckpointError(
+        .different,
+        names == nil ? "\(report.second) differs from \(first)" : "\(first) is not what \(report.second) would restore")
     }
   }
 }

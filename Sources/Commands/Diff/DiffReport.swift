@@ -59,9 +59,7 @@ struct DiffReport {
   private func row(_ change: StoreDifference.Change) -> [String] {
     let (a, b) = (change.first.tensor, change.second.tensor)
     let name = DiffReport.name(change)
-    if let failure = change.failure {
-      return [name, DiffReport.form(a), "cannot be read: \(failure.message)", "", "", "", ""]
-    }
+    if change.failure != nil { return [name, DiffReport.form(a), "cannot be read", "", "", "", ""] }
     guard change.isSameForm, let distance = change.distance else {
       return [name, "\(DiffReport.form(a)) → \(DiffReport.form(b))", "", "", "", "", ""]
     }
@@ -111,11 +109,14 @@ struct DiffReport {
     let changed = difference.changed.count
     let same = difference.common.count - changed
     let common = Console.plural(difference.common.count, "common variable")
-    var parts = [
-      isGraph
-        ? "\(Console.count(same)) of \(common) \(same == 1 ? "has" : "have") the dtype and shape of the graph"
-        : "\(Console.count(same)) of \(common) \(same == 1 ? "is" : "are") the same"
-    ]
+    var parts: [String]
+    if difference.common.isEmpty {
+      parts = ["no name is in both"]
+    } else if isGraph {
+      parts = ["\(Console.count(same)) of \(common) \(same == 1 ? "has" : "have") the dtype and shape of the graph"]
+    } else {
+      parts = ["\(Console.count(same)) of \(common) \(same == 1 ? "is" : "are") the same"]
+    }
     let missing = (difference.onlyFirst.count, difference.onlySecond.count)
     if isGraph {
       if missing.1 > 0 {

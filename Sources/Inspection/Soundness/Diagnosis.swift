@@ -43,7 +43,7 @@ struct Diagnosis {
     if let exchanged = exchanged(file, wrong) { return [exchanged] }
     var causes: [CheckpointError] = []
     // Errors that say themselves what happened to the file; one of each kind stands for all.
-    for kind in [Damage.missingFile, .truncated] {
+    for kind in [DamageKind.missingFile, .truncated] {
       let these = damaged.filter { $0.error.damage == kind }
       if let error = these.first?.error { causes.append(named(error, these)) }
     }
@@ -95,7 +95,7 @@ struct Diagnosis {
       }
     return CheckpointError(
       .corrupt, "\(place), where \(names(damaged)) should be",
-      remedy: "the file was not written or downloaded to its end: fetch or copy it again; --salvage keeps the rest"
+      remedy: "not all of the file was written or downloaded: fetch or copy it again; --salvage keeps the rest"
     ).at(file: file).because(.zeroFilled)
   }
 

@@ -19,7 +19,7 @@ public enum ForeignContent {
     return archive(head, path) ?? words(head, path)
   }
 
-  private static func error(_ message: String, _ remedy: String, _ damage: Damage) -> CheckpointError {
+  private static func error(_ message: String, _ remedy: String, _ damage: DamageKind) -> CheckpointError {
     CheckpointError(.unsupported, message, remedy: remedy).because(damage)
   }
 
@@ -47,15 +47,15 @@ public enum ForeignContent {
     }
     // APPNOTE.TXT 4.3.7: the name's length is at 26, the name at 30.
     let isReadable = [".npz", ".keras"].contains(where: path.hasSuffix)
-    if head.count > 30, head.starts(with: [0x50, 0x4b, 3, 4]), !isReadable {
-      let name = head[30...].prefix(Int(head[26]) | Int(head[27]) << 8)
+    if head.starts(with: [0x50, 0x4b]), !isReadable {
+      let name = head.count > 30 ? head[30...].prefix(Int(head[26]) | Int(head[27]) << 8) : []
       if text(name).hasSuffix("/data.pkl") {
         return error(
           "is a file of PyTorch, which is not read", "save its state as safetensors there: safetensors.torch.save_file",
           .archive)
       }
       return error(
-        "is a zip archive without arrays of numpy and weights of Keras, whose first file is '\(text(name))'",
+        "is a zip archive without arrays of numpy and weights of Keras\(name.isEmpty ? "" : ", whose first file is '\(text(name))'")",
         "unpack it first: unzip", .archive)
     }
     return nil

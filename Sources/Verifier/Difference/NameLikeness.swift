@@ -48,6 +48,8 @@ struct NameLikeness {
         let (longer, other) = first.plain.count > second.plain.count ? (first, second) : (second, first)
         let scope = longer.original.dropLast(other.plain.count).joined(separator: "/")
         reasons.append("scope '\(scope)/'")
+      } else if !isWhole {
+        reasons.append("'\(first.original.suffix(common).joined(separator: "/"))' at the end of both")
       }
     }
     if alone { reasons.append("the only ones of this dtype and shape") }

@@ -1,5 +1,5 @@
 /// What happened to a file that is not what it should be.
-public enum Damage: String, Sendable, CaseIterable {
+public enum DamageKind: String, Sendable, CaseIterable {
   case empty
   /// The end is missing.
   case truncated
@@ -32,7 +32,7 @@ extension CheckpointError {
     if let count, count > 0, found == CRC32C.ofZeros(count) || found == CRC32.ofZeros(count) {
       return CheckpointError(
         .corrupt, "all \(count) bytes are zeros, which contradicts the checksum (recorded \(recorded), found \(found))",
-        remedy: "the file was not written or downloaded to its end: fetch or copy it again"
+        remedy: "not all of the file was written or downloaded: fetch or copy it again"
       ).at(file: file).because(.zeroFilled)
     }
     return CheckpointError(
@@ -44,9 +44,9 @@ extension CheckpointError {
   /// A file that ends before what must be in it.
   /// - Parameter needed: its least size in bytes, as another part of the checkpoint says.
   public static func cutShort(_ file: InputFile, needed: Int) -> CheckpointError {
-    CheckpointError(
-      .corrupt,
-      "is cut short: it has \(file.size) bytes and needs \(needed), so that \(needed - file.size) are missing",
+    let lack = needed - file.size
+    return CheckpointError(
+      .corrupt, "is cut short by \(lack) byte\(lack == 1 ? "" : "s"): it has \(file.size) and needs \(needed)",
       remedy: "fetch or copy the file again; --salvage keeps what is there"
     ).at(file: file.path).because(.truncated)
   }
