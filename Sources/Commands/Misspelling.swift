@@ -10,6 +10,8 @@ enum Misspelling {
   /// - Returns: the error that helps more.
   static func explain(_ error: any Error, _ arguments: [String]) -> any Error {
     let commands = CkptConvert.configuration.subcommands.compactMap { $0.configuration.commandName }
+    // A wish for help is an error to the parser as well.
+    guard CkptConvert.exitCode(for: error) == .validationFailure else { return error }
     guard let first = arguments.first, !commands.contains(first) || first == "convert", !arguments.contains("--to")
     else { return error }
     if !first.hasPrefix("-"), first != "convert", !Candidate.exists(first),
