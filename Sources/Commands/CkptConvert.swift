@@ -2,7 +2,6 @@ public import ArgumentParser
 import CCore
 import CheckpointCore
 import HDF5Library
-import Inspection
 
 #if canImport(Glibc)
   import Glibc
@@ -66,7 +65,7 @@ public struct CkptConvert: ParsableCommand {
       var command = try parse(arguments)
       try command.run()
     } catch let error as CheckpointError {
-      Console.say("ckpt-convert: \(error.explained)")
+      Console.say("ckpt-convert: \(error)")
       Glibc.exit(error.code.rawValue)
     } catch {
       exit(withError: error)

@@ -52,7 +52,7 @@ public enum Opening {
     throw unknown(candidate)
   }
 
-  /// Opens a checkpoint.
+  /// Opens a checkpoint. Where one of its files is something else, the error says what.
   public static func open(
     _ path: String, as format: String? = nil, options: ReadOptions = ReadOptions()
   ) throws(CheckpointError) -> (store: VariableStore, found: Found) {
@@ -60,9 +60,13 @@ public enum Opening {
     guard let reader = found.format.reader else {
       throw CheckpointError(.unsupported, "\(found.format.name) can be written, not read").at(file: path)
     }
-    var store = try reader.open(found.path, options: options)
-    store.source.warnings = found.warnings + store.source.warnings
-    return (store, found)
+    do throws(CheckpointError) {
+      var store = try reader.open(found.path, options: options)
+      store.source.warnings = found.warnings + store.source.warnings
+      return (store, found)
+    } catch {
+      throw error.explained
+    }
   }
 
   /// The order of variables that a file gives: a graph, a manifest, or another checkpoint of any format.

@@ -36,6 +36,8 @@ import Testing
     #expect(try describe(Array("{\"format\": \"npy-flat\"}".utf8), as: "m.index.json") == nil)
     #expect(try describe(Array("model_checkpoint_path: \"m\"".utf8), as: "checkpoint") == nil)
     #expect(try describe(hex("504b0304") + [UInt8](repeating: 0, count: 40), as: "m.npz") == nil)
+    #expect(try describe(Array("cnumpy.core.multiarray\n_reconstruct\n".utf8), as: "m.npy") == nil)
+    #expect(try describe(Array("(lp0\ncnumpy.core.multiarray\n".utf8), as: "m.pkl") == nil)
   }
 
   @Test func anErrorOfAForeignFileSaysWhatTheFileIs() throws {

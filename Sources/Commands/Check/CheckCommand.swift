@@ -56,7 +56,7 @@ struct CheckCommand: ParsableCommand {
     do throws(CheckpointError) {
       return .success(try reading.open(input, salvage: true, jobs: jobs))
     } catch {
-      return .failure(error.explained)
+      return .failure(error)
     }
   }
 }

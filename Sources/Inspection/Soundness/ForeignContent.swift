@@ -94,8 +94,14 @@ public enum ForeignContent {
         "is JSON, not the file itself; it begins \(quoted)", "fetch it again, and look at what the server answers",
         .json)
     }
+    guard !isPickle(line) else { return nil }
     return error(
       "is text, not the file itself; it begins \(quoted)", "fetch it again, and look at what the server answers", .text)
+  }
+
+  /// Whether a text begins as a pickle of protocol 0 does, which is text too: a mark and a container, or the name of a function.
+  private static func isPickle(_ line: some StringProtocol) -> Bool {
+    line.hasPrefix("(") || line.hasPrefix("c") && line.contains(where: { $0 == "_" || $0 == "." }) && !line.contains(" ")
   }
 
   /// The text that the bytes are, where they are printable and no short accident.
