@@ -36,9 +36,10 @@ import Testing
     #expect(Table.shortened("重量重量重量", to: 7).unicodeScalars.count == 4)
   }
 
-  @Test(arguments: [
-    (0, "0"), (-3, "-3"), (0.0412345, "0.04123"), (1234.56, "1235"), (0.99999, "1.000"), (3.13e-10, "3.130e-10"),
-    (-12345678.5, "-1.235e7"), (.infinity, "inf"), (1.5, "1.500"), (1e300, "1.000e300"),
-  ] as [(Double, String)])
+  @Test(
+    arguments: [
+      (0, "0"), (-3, "-3"), (0.0412345, "0.04123"), (1234.56, "1235"), (0.99999, "1.000"), (3.13e-10, "3.130e-10"),
+      (-12345678.5, "-1.235e7"), (.infinity, "inf"), (1.5, "1.500"), (1e300, "1.000e300"),
+    ] as [(Double, String)])
   func fourDigitsThatCount(value: Double, text: String) { #expect(ShortNumber.text(value) == text) }
 }

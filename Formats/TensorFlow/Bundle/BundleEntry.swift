@@ -65,8 +65,10 @@ struct BundleEntry {
     }
   }
 
-  /// Whether the entry has the bytes that its dtype and shape ask for.
+  /// Whether the entry has the bytes that its dtype and shape ask for, and not more than any checkpoint.
   var isPlausible: Bool {
+    // No checkpoint is of 256 TiB.
+    guard size < 1 << 48 else { return false }
     guard let width = dtype.width else { return true }
     let (bytes, overflow) = shape.elementCount.multipliedReportingOverflow(by: width)
     return !overflow && bytes == size

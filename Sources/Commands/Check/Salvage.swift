@@ -32,7 +32,7 @@ struct Salvage {
     if store.variables.isEmpty, !lost.isEmpty {
       let cause = checkup.causes.first
       throw CheckpointError(
-        .corrupt, "nothing of it is sound: \(cause?.message ?? lost[0].reason)", remedy: cause?.remedy
+        .corrupt, "\(cause?.message ?? lost[0].reason), and nothing of it is sound", remedy: cause?.remedy
       ).at(file: cause?.file ?? store.source.path)
     }
     guard !quiet else { return }

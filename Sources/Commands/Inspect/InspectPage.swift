@@ -56,10 +56,9 @@ struct InspectPage {
 
   private var variables: HTML {
     let columns: [HTML.Column] = [
-      .init("name"), .init("role"), .init("dtype"), .init("shape", .number), .init("bytes", .number),
-      .init("histogram"),
-      .init("min", .number), .init("max", .number), .init("mean", .number), .init("std", .number),
-      .init("zeros", .number), .init("NaN", .number), .init("Inf", .number),
+      .init("name"), .init("histogram"), .init("role"), .init("dtype"), .init("shape", .number),
+      .init("bytes", .number), .init("min", .number), .init("max", .number), .init("mean", .number),
+      .init("std", .number), .init("zeros", .number), .init("NaN", .number), .init("Inf", .number),
     ]
     return .table(columns, store.variables.indices.map(row), isSortable: true)
   }
@@ -68,15 +67,14 @@ struct InspectPage {
     let variable = store.variables[i]
     let tensor = variable.tensor
     let head: [HTML] = [
-      .name(variable.name), .text(variable.role.rawValue), .text(tensor.dtype.rawValue),
+      .name(variable.name), histogram(i), .text(variable.role.rawValue), .text(tensor.dtype.rawValue),
       .number(Double(tensor.shape.elementCount), tensor.shape.description), count(tensor.byteCount),
     ]
-    guard let statistics = inspected.statistics?[i] else { return head + [HTML](repeating: "", count: 8) }
+    guard let statistics = inspected.statistics?[i] else { return head + [HTML](repeating: "", count: 7) }
     let values = [
       statistics.minimum, statistics.maximum, statistics.deviation.map { _ in statistics.mean }, statistics.deviation,
     ]
-    return head + [histogram(i)]
-      + values.map { value in value.map { .number($0, ShortNumber.text($0)) } ?? "" }
+    return head + values.map { value in value.map { .number($0, ShortNumber.text($0)) } ?? "" }
       + [count(statistics.zeros), odd(statistics.nans), odd(statistics.infinities)]
   }
 

@@ -144,7 +144,8 @@ struct Diagnosis {
       $0.tensor.storage.path == file && $0.tensor.storage.recordedSum != nil && $0.tensor.byteCount > 0
     }
     // Counters and constants may be the same in two checkpoints.
-    guard 4 * damaged.count >= 3 * proven.count else { return differing(file, damaged) }
+    let isThere = damaged.allSatisfy { store.variables[$0.index].tensor.storage.missing == nil }
+    guard isThere, 4 * damaged.count >= 3 * proven.count else { return differing(file, damaged) }
     let others = store.source.files.count > 2 ? "the other files of this checkpoint" : "its index"
     return CheckpointError(
       .corrupt,

@@ -101,7 +101,8 @@ public enum ForeignContent {
 
   /// Whether a text begins as a pickle of protocol 0 does, which is text too: a mark and a container, or the name of a function.
   private static func isPickle(_ line: some StringProtocol) -> Bool {
-    line.hasPrefix("(") || line.hasPrefix("c") && line.contains(where: { $0 == "_" || $0 == "." }) && !line.contains(" ")
+    line.hasPrefix("(")
+      || line.hasPrefix("c") && line.contains(where: { $0 == "_" || $0 == "." }) && !line.contains(" ")
   }
 
   /// The text that the bytes are, where they are printable and no short accident.
