@@ -67,13 +67,14 @@ let package = Package(
       name: "GraphRuntime", dependencies: ["CheckpointCore", "ProtoWire", "CKernels"], exclude: ["README.md"],
       swiftSettings: house),
 
+    room("Reports", ["CheckpointCore"]),
     room("Conversion", ["CheckpointCore", "ProtoWire"]),
     room("Verifier", ["CheckpointCore", "ProtoWire", "GraphRuntime"]),
     room(
       "Commands",
       [
         "CCore", "CheckpointCore", "Conversion", "FormatRegistry", "GraphRuntime", "HDF5Library", "ProtoWire",
-        "Verifier", .product(name: "ArgumentParser", package: "swift-argument-parser"),
+        "Verifier", "ZipArchive", .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ]),
     .executableTarget(name: "ckpt-convert", dependencies: ["Commands"], swiftSettings: house),
     // Tests. TestKit is what they share.
@@ -106,6 +107,7 @@ let package = Package(
     tests("FormatRegistryTests", ["CheckpointCore", "FormatRegistry"]),
     .target(name: "CFaults", path: "Tests/CFaults"),
     tests("FaultTests", ["CFaults", "CheckpointCore", "FormatRegistry", "Verifier"]),
+    tests("ReportsTests", ["CheckpointCore", "Reports"]),
     tests("VerifierTests", ["CheckpointCore", "Verifier"]),
     tests("TranscriptTests", ["CheckpointCore"]),
     tests(

@@ -21,8 +21,14 @@ enum HDF5Kind {
 
   /// Nil where the file is no HDF5, or not sound enough to tell: its reader says why.
   static func of(_ path: String) -> HDF5Kind? {
-    let version = Version(path)
-    if version != nil, hopeless.withLock({ $0 == version }) { return nil }
+    guard let version = Version(path) else { return nil }
+    if let known = last.withLock({ $0?.version == version ? $0 : nil }) { return known.kind }
+    let kind = look(path)
+    last.withLock { $0 = (version, kind) }
+    return kind
+  }
+
+  private static func look(_ path: String) -> HDF5Kind? {
     do throws(CheckpointError) {
       let root = try HDF5File.root(of: try InputFile(path))
       if root.attributes.contains(mark) { return .tree }
@@ -33,7 +39,6 @@ enum HDF5Kind {
       let marks: Set<Name> = ["vars", "layers", "_layer_checkpoint_dependencies"]
       return root.links.contains(where: marks.contains) ? .kerasV3 : .tree
     } catch {
-      hopeless.withLock { $0 = version }
       return nil
     }
   }
@@ -57,8 +62,8 @@ enum HDF5Kind {
     }
   }
 
-  /// The last file that was not sound enough to tell. Each format asks, and a file may be made to take its time over the answer.
-  private static let hopeless = Mutex<Version?>(nil)
+  /// The last answer. Each of the three formats asks, and an answer costs a process.
+  private static let last = Mutex<(version: Version, kind: HDF5Kind?)?>(nil)
 
   /// The candidate itself, or the file that it is the prefix of, where that file is of the kind.
   static func recognise(_ candidate: Candidate, _ kind: HDF5Kind, suffixes: [String]) -> String? {
@@ -67,72 +72,5 @@ enum HDF5Kind {
     case .missing: suffixes.map { candidate.path + $0 }.first { Candidate.isFile($0) && of($0) == kind }
     case .folder: nil
     }
-  }
-}
-
-/// Lists of names in attributes. One that would not fit an object header is cut into `name0`, `name1`, …; the plain name is
-/// absent then. Source: hdf5_format.py, `save_attributes_to_hdf5_group`.
-enum NameList {
-  /// Bytes that Keras allows one attribute.
-  private static let limit = 64512
-
-  static func begins(_ name: Name, _ list: String) -> Bool {
-    name.hasPrefix(list) && name.bytes.dropFirst(list.utf8.count).allSatisfy { (0x30...0x39).contains($0) }
-  }
-
-  /// The names, or nil where there is no such list.
-  static func read(_ list: String, _ attributes: [HDF5Attribute]) throws(CheckpointError) -> [Name]? {
-    if let whole = attributes.first(where: { $0.name == Name(list) }) { return try names(whole, list) }
-    let parts = attributes.filter { begins($0.name, list) }
-    guard !parts.isEmpty else { return nil }
-    var all: [Name] = []
-    for i in 0..<parts.count {
-      guard let part = parts.first(where: { $0.name == Name("\(list)\(i)") }) else {
-        throw CheckpointError(.corrupt, "\(list) is in \(parts.count) parts, and \(list)\(i) is missing")
-      }
-      all += try names(part, list)
-    }
-    return all
-  }
-
-  private static func names(_ attribute: HDF5Attribute, _ list: String) throws(CheckpointError) -> [Name] {
-    guard case .tensor(let tensor)? = attribute.value else {
-      throw CheckpointError(.corrupt, "\(list) is not a list of strings")
-    }
-    // An empty list is an empty list of numbers: h5py makes it so.
-    if tensor.shape.elementCount == 0 { return [] }
-    guard let strings = Attribute(name: attribute.name, value: .tensor(tensor)).strings else {
-      throw CheckpointError(.corrupt, "\(list) is not a list of strings")
-    }
-    return strings.map { Name(bytes: $0) }
-  }
-
-  static func write(_ list: String, _ names: [Name]) throws(CheckpointError) -> [Attribute] {
-    guard !names.isEmpty else {
-      let nothing = try Tensor(dtype: .float64, shape: try Shape.vector(0), storage: MemoryStorage([]))
-      return [Attribute(name: Name(list), value: .tensor(nothing))]
-    }
-    let width = names.map(\.bytes.count).max() ?? 0
-    guard width <= limit else {
-      throw CheckpointError(.unsupported, "a name of \(width) bytes does not fit an attribute of Keras")
-    }
-    // As few parts as keep every one within the limit, as even as numpy.array_split makes them.
-    let perPart = max(1, limit / max(1, width))
-    let parts = (names.count + perPart - 1) / perPart
-    if parts == 1 { return [try attribute(Name(list), names[...])] }
-    var attributes: [Attribute] = []
-    var start = 0
-    for i in 0..<parts {
-      let count = names.count / parts + (i < names.count % parts ? 1 : 0)
-      attributes.append(try attribute(Name("\(list)\(i)"), names[start..<start + count]))
-      start += count
-    }
-    return attributes
-  }
-
-  private static func attribute(_ name: Name, _ names: ArraySlice<Name>) throws(CheckpointError) -> Attribute {
-    let strings = try StringStorage(names.map(\.bytes))
-    return Attribute(
-      name: name, value: .tensor(try Tensor(dtype: .string, shape: try Shape.vector(names.count), storage: strings)))
   }
 }

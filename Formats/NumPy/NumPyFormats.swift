@@ -16,7 +16,8 @@ public enum NumPyFormats {
     name: "npy",
     summary: "one numpy array: NAME.npy, or a pickle of one; with --layout the flat vector of many variables",
     suffixes: [".npy", ".pkl"],
-    cannotHold: "more than one variable, strings and variants", recognise: NpyReader.recognise, reader: NpyReader(),
+    cannotHold: "names, more than one variable, strings and variants", recognise: NpyReader.recognise,
+    reader: NpyReader(),
     writer: NpyWriter())
 
   public static let npz = CheckpointFormat(

@@ -250,7 +250,8 @@ struct ConvertCommand: ParsableCommand {
     WriteOptions(
       shards: shards, largestShard: maxShardSize?.bytes, compression: compress.level,
       template: names == .tf2 ? nil : template,
-      digests: digests, stateFile: stateFile, orderName: plan.orderName, madeBy: CkptConvert.madeBy,
+      keepsName: only.isEmpty, digests: digests, stateFile: stateFile, orderName: plan.orderName,
+      madeBy: CkptConvert.madeBy,
       jobs: jobs ?? Machine.cores, progress: progress)
   }
 

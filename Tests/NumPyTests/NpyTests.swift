@@ -227,4 +227,15 @@ private func open(_ bytes: [UInt8]) throws -> (variable: Variable, bytes: [UInt8
       #expect(NpyWriter().losses(writing: try VariableStore(["x": tensor])).isEmpty == isHeld)
     }
   }
+
+  @Test func aNameIsLostOnlyWhereThatIsKnown() throws {
+    let named = try VariableStore(["w": .floats([], [1])])
+    let keeping = WriteOptions(keepsName: true)
+    #expect(try NpyWriter().prepare(named, options: keeping).losses.map(\.variable) == ["w"])
+    #expect(try NpyWriter().prepare(named, options: WriteOptions()).losses.isEmpty)
+    let folder = try TemporaryFolder()
+    let file = try folder.write(NpyHeader.encode(dtype: .float32, shape: try Shape([0])), to: "w.npy")
+    let nameless = try NpyReader().open(file, options: ReadOptions())
+    #expect(try NpyWriter().prepare(nameless, options: keeping).losses.isEmpty)
+  }
 }

@@ -3,17 +3,19 @@ import Foundation
 import TestKit
 import Testing
 
-/// Runs `Tests/Transcripts/*.md` and `README.md` against the built program. All `console` blocks of one file run in one shell,
-/// in a fresh folder that holds a copy of `Conformance`. RECORD_TRANSCRIPTS=1 writes what is printed into the files instead of
+/// Runs `Tests/Transcripts/*.md`, the guides in `Documentation` and the pages in the root against the built program. All
+/// `console` blocks of one file run in one shell, in a fresh folder that holds a copy of `Conformance`.
+/// RECORD_TRANSCRIPTS=1 writes what is printed into the files instead of
 /// comparing, RECORD_TRANSCRIPTS=layout only into those with `layout` in their name.
 @Suite struct TranscriptTests {
   private static let root = splitPath(splitPath(splitPath(#filePath).folder).folder).folder
 
-  static let files: [String] =
-    ["README.md"].filter { Candidate.isFile(joinPath(root, $0)) }
-    + Candidate.names(in: joinPath(root, "Tests/Transcripts")).filter { $0.hasSuffix(".md") }.map {
-      "Tests/Transcripts/" + $0
+  /// Those with at least one `console` block.
+  static let files: [String] = [".", "Documentation", "Tests/Transcripts"].flatMap { folder in
+    Candidate.names(in: joinPath(root, folder)).map { joinPath(folder, $0) }.filter { file in
+      file.hasSuffix(".md") && (try? Transcript(joinPath(root, file)).steps.isEmpty) != true
     }
+  }
 
   @Test(arguments: files) func printsWhatItSays(file: String) throws {
     let transcript = try Transcript(joinPath(Self.root, file))

@@ -112,7 +112,3 @@ enum NaturalOrder {
     return key
   }
 }
-
-extension NumberedVariable {
-  static func isGroup(_ name: Name) -> Bool { name == "vars" || name.hasSuffix("/vars") }
-}

@@ -12,6 +12,6 @@ enum TemporaryCopy {
       try TensorCopier(jobs: 1, progress: nil).copy([TensorCopier.Item(whole, to: file, at: 0)])
     }
     // The folder goes when `staged` does; the open file stays as long as it is read.
-    return try InputFile(file.path)
+    return try InputFile(file.path, shownAs: owner)
   }
 }

@@ -7,34 +7,27 @@ package struct TreePath {
   static let attribute: Name = "variable_name"
 
   package let paths: [Name: Name]
-  /// Every group that the paths need, a group before those inside of it.
-  let groups: [Name]
 
   package init(_ names: some Sequence<Name>) {
     var paths: [Name: Name] = [:]
     var taken: Set<[UInt8]> = []
-    var groups: Set<[UInt8]> = []
     // A name comes before those that continue it, so that a dataset is known before a group of its name could be wanted.
     for name in names.sorted() {
       var path: [UInt8] = []
-      var above: [[UInt8]] = []
       for (i, part) in name.bytes.split(separator: UInt8(ascii: "/"), omittingEmptySubsequences: false).enumerated() {
         if i > 0 {
           if taken.contains(path) {
             path += Array("%2F".utf8)
           } else {
-            above.append(path)
             path.append(UInt8(ascii: "/"))
           }
         }
         path += TreePath.escape(Array(part))
       }
-      groups.formUnion(above)
       taken.insert(path)
       paths[name] = Name(bytes: path)
     }
     self.paths = paths
-    self.groups = groups.map { Name(bytes: $0) }.sorted()
   }
 
   /// A part of a name that HDF5 takes as it is stays; a percent sign, a NUL and parts that are empty or dots do not.

@@ -75,21 +75,3 @@ package struct TreeReader: CheckpointReader {
     }
   }
 }
-
-extension VariableStore {
-  /// The attributes that a store can keep; the others are said.
-  mutating func keep(_ attributes: [HDF5Attribute], of path: Name) -> [Attribute] {
-    attributes.filter { !path.bytes.isEmpty || $0.name != HDF5Kind.mark }.compactMap { attribute in
-      guard let value = attribute.value else {
-        let owner = path.bytes.isEmpty ? "the root" : "'\(path)'"
-        if attribute.name == "*" {
-          source.warnings.append("the attributes of \(owner) are of a form that only a newer HDF5 library can read")
-          return nil
-        }
-        source.warnings.append("the attribute '\(attribute.name)' of \(owner) is of a type that is not kept")
-        return nil
-      }
-      return Attribute(name: attribute.name, value: value)
-    }
-  }
-}

@@ -28,7 +28,6 @@ package struct TreeWriter: CheckpointWriter {
     let layout = TreePath(store.variables.map(\.name))
     // A tree with the attributes of a Keras file in it is a tree all the same.
     var groups: [Name: [Attribute]] = ["": [try Attribute(name: HDF5Kind.mark, text: Array("hdf5".utf8))]]
-    for path in layout.groups { groups[path] = [] }
     let taken = Set(layout.paths.values)
     for group in store.groups {
       // A group whose place a dataset took has nothing left to say.
@@ -38,40 +37,17 @@ package struct TreeWriter: CheckpointWriter {
         if !path.isEmpty { path.append(UInt8(ascii: "/")) }
         path += TreePath.escape(Array(part))
         isFree = isFree && !taken.contains(Name(bytes: path))
-        if isFree, groups[Name(bytes: path)] == nil { groups[Name(bytes: path)] = [] }
       }
       if isFree { groups[Name(bytes: path), default: []] += group.attributes }
     }
     var tree = HDF5Tree()
-    for (path, attributes) in groups.sorted(by: { $0.key < $1.key }) {
-      tree.groups.append((path, attributes))
-    }
     for variable in store.variables {
       let path = layout.paths[variable.name] ?? variable.name
       var named = variable
       named.attributes += try TreePath.attributes(variable.name, at: path)
       tree.datasets.append((path, named))
     }
+    tree.setGroups(groups)
     try tree.write(to: file, options: options)
-  }
-}
-
-/// What goes into an HDF5 file: groups, each after the one it lies in and the root first, and datasets.
-struct HDF5Tree {
-  var groups: [(path: Name, attributes: [Attribute])] = []
-  var datasets: [(path: Name, variable: Variable)] = []
-
-  /// Canonical bytes of all datasets.
-  var byteCount: Int { datasets.reduce(0) { $0 + $1.variable.tensor.byteCount } }
-
-  /// - Parameter base: where in the file the HDF5 data begin.
-  /// - Returns: how many bytes they take.
-  @discardableResult
-  func write(to file: OutputFile, at base: Int = 0, options: WriteOptions) throws(CheckpointError) -> Int {
-    let attributes = groups.flatMap(\.attributes) + datasets.flatMap(\.variable.attributes)
-    var output = try HDF5Output(file, at: base, options: options, attributes: attributes)
-    for group in groups { try output.group(group.path, attributes: group.attributes) }
-    for dataset in datasets { try output.dataset(dataset.path, dataset.variable) }
-    return try output.finish()
   }
 }

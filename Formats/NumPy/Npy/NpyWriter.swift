@@ -15,6 +15,16 @@ package struct NpyWriter: CheckpointWriter {
     }
   }
 
+  package func prepare(_ store: VariableStore, options: WriteOptions) throws(CheckpointError) -> PreparedStore {
+    // The name of an array that came from an .npy was that of the file.
+    guard options.keepsName, store.variables.count == 1, store.source.format != "npy" else {
+      return PreparedStore(store)
+    }
+    let name = store.variables[0].name
+    return PreparedStore(
+      store, losses: [Loss(variable: name, reason: "npy has no place for its name; --only '\(name)' does without")])
+  }
+
   package func write(
     _ store: VariableStore, to output: inout StagedOutput, options: WriteOptions
   ) throws(CheckpointError) {

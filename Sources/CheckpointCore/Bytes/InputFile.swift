@@ -7,6 +7,7 @@
 /// A regular file opened for reading, never for anything else. Its size is taken once; a read beyond it, or a file that has
 /// shrunk since, is an error and not a signal: nothing is mapped.
 public final class InputFile: Sendable {
+  /// What it was opened by, or what it is shown as.
   public let path: String
   /// Bytes, when it was opened.
   public let size: Int
@@ -33,8 +34,9 @@ public final class InputFile: Sendable {
     }
   }
 
+  /// - Parameter name: what the file is called in messages where that is not its path: a copy of a part of another.
   /// - Throws: `notFound`, `io`, or `corrupt` where the path is a folder or anything but a regular file.
-  public init(_ path: String) throws(CheckpointError) {
+  public init(_ path: String, shownAs name: String? = nil) throws(CheckpointError) {
     // Without O_NONBLOCK a named pipe would block here for ever.
     let descriptor = unsafe open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
     guard descriptor >= 0 else { throw CheckpointError.opening(path, errno) }
@@ -49,7 +51,7 @@ public final class InputFile: Sendable {
       let kind = status.st_mode & S_IFMT == S_IFDIR ? "is a folder" : "is not a regular file"
       throw CheckpointError(.corrupt, kind).at(file: path)
     }
-    self.path = path
+    self.path = name ?? path
     self.descriptor = descriptor
     size = Int(status.st_size)
     identity = Identity(status)

@@ -48,7 +48,8 @@ extension Name: CustomStringConvertible {
     return out
   }
 
-  private static func escaped(_ byte: UInt8) -> String {
+  /// `\xNN`
+  package static func escaped(_ byte: UInt8) -> String {
     let digits = Array("0123456789abcdef")
     return "\\x" + String(digits[Int(byte >> 4)]) + String(digits[Int(byte & 15)])
   }

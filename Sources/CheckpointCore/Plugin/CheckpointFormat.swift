@@ -125,6 +125,8 @@ public struct WriteOptions: Sendable {
   public var compression: Int?
   /// A file of the target format whose names, order and attributes the output keeps.
   public var template: String?
+  /// Whether the name of an only variable is to be found in the output again: nobody asked for this variable by name.
+  public var keepsName: Bool
   /// Whether a SHA-256 per variable goes into a manifest.
   public var digests: Bool
   /// Whether a TensorFlow `checkpoint` state file is written.
@@ -138,14 +140,14 @@ public struct WriteOptions: Sendable {
 
   public init(
     shards: Int? = nil, largestShard: Int? = nil, compression: Int? = nil, template: String? = nil,
-    digests: Bool = false, stateFile: Bool = false,
-    orderName: String = "name",
+    keepsName: Bool = false, digests: Bool = false, stateFile: Bool = false, orderName: String = "name",
     madeBy: String = "ckpt-convert", jobs: Int = 1, progress: Progress? = nil
   ) {
     self.shards = shards
     self.largestShard = largestShard
     self.compression = compression
     self.template = template
+    self.keepsName = keepsName
     self.digests = digests
     self.stateFile = stateFile
     self.orderName = orderName
