@@ -49,7 +49,8 @@
       try AllFormats.named("safetensors")?.save(store, to: folder("in"))
       input = try folder.read("in.safetensors")
       new = try store.contents()
-      old = try VariableStore(["a/w": .floats([3], [9, 8, 7]), "n": Tensor(.int64, [], hex("0100000000000000"))]).contents()
+      old = try VariableStore(["a/w": .floats([3], [9, 8, 7]), "n": Tensor(.int64, [], hex("0100000000000000"))])
+        .contents()
     }
 
     /// What a person's conversion does: write, read back, compare, commit.
@@ -101,7 +102,8 @@
           }
           guard happened else { break }
           points += 1
-          let what = "call \(nth) of those that can, \(lasting ? "and all later ones " : "")with \(failure): \(String(describing: error))"
+          let what =
+            "call \(nth) of those that can, \(lasting ? "and all later ones " : "")with \(failure): \(String(describing: error))"
           if let error { #expect([.io, .cannotCreate].contains(error.code), "\(what)") }
           switch (state(trial, in: folder), error == nil) {
           case (.new, _): break
@@ -128,7 +130,8 @@
         for name in Candidate.names(in: folder("src")) { try folder.remove("src/" + name) }
         try folder.write("", to: "src/other")
         try AllFormats.named(source)?.save(
-          AllFormats.named("safetensors").map { try $0.load(folder("in.safetensors")) } ?? VariableStore([:]), to: folder("src/in"))
+          AllFormats.named("safetensors").map { try $0.load(folder("in.safetensors")) } ?? VariableStore([:]),
+          to: folder("src/in"))
         var error: CheckpointError?
         let happened = Faults.run(in: folder("src"), change, at: nth, lasting: false) {
           error = TestKit.failure { try convert(trial, from: folder("src/in")) }
@@ -138,7 +141,8 @@
         let what = "\(change) at read \(nth) of \(source)"
         let state = state(trial, in: folder)
         if let error {
-          #expect([.io, .corrupt, .unsupported, .different].contains(error.code) && state == .absent, "\(what): \(error)")
+          #expect(
+            [.io, .corrupt, .unsupported, .different].contains(error.code) && state == .absent, "\(what): \(error)")
         } else {
           let now = try AllFormats.named(source)?.load(folder("src/in")).contents()
           #expect(try AllFormats.named("npz")?.load(folder(trial.index)).contents() == now, "\(what)")
@@ -152,7 +156,9 @@
       try reset(trial)
       var disk = Disk(
         try Dictionary(
-          uniqueKeysWithValues: Candidate.names(in: folder("out")).map { (folder("out/" + $0), try folder.read("out/" + $0)) }))
+          uniqueKeysWithValues: Candidate.names(in: folder("out")).map {
+            (folder("out/" + $0), try folder.read("out/" + $0))
+          }))
       let calls = try Faults.log(in: folder("out")) { try convert(trial) }
       #expect(state(trial, in: folder) == .new)
       var seen: Set<[String: [UInt8]]> = []

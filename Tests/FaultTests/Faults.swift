@@ -94,7 +94,9 @@ struct Faults {
       guard let call = unsafe ckf_log_at(i), let path = unsafe call.pointee.path,
         let kind = unsafe Kind(rawValue: call.pointee.kind.rawValue)
       else { return nil }
-      let bytes = unsafe call.pointee.bytes.map { unsafe Array(UnsafeBufferPointer(start: $0, count: call.pointee.size)) }
+      let bytes = unsafe call.pointee.bytes.map {
+        unsafe Array(UnsafeBufferPointer(start: $0, count: call.pointee.size))
+      }
       return unsafe Call(
         kind: kind, path: String(cString: path), other: call.pointee.other.map { unsafe String(cString: $0) } ?? "",
         offset: Int(call.pointee.offset), bytes: bytes ?? [])

@@ -73,7 +73,9 @@ struct StagingFolder: ~Copyable {
   /// Runs `body` while no other output can begin a file in the parent, and fails if another process is at work on the same one.
   func claim<R>(_ name: String, _ body: () throws(CheckpointError) -> R) throws(CheckpointError) -> R {
     let descriptor = unsafe open(parent, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
-    guard descriptor >= 0 else { throw CheckpointError.system(.cannotCreate, "cannot be opened", errno).at(file: parent) }
+    guard descriptor >= 0 else {
+      throw CheckpointError.system(.cannotCreate, "cannot be opened", errno).at(file: parent)
+    }
     defer { close(descriptor) }
     _ = ck_lock(descriptor, CInt(CK_LOCK_WAIT))
     try throwIfInterrupted()

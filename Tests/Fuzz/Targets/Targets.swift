@@ -12,11 +12,17 @@ extension FuzzTarget {
   /// All of them.
   /// - Parameter cases: the folder `Conformance/Cases`.
   public static func all(cases: String) throws -> [FuzzTarget] {
-    let bundles = try ["tf-bundle/tf18-nometa/model-123456", "tf-bundle/tf2-strings/model", "tf-bundle/tf18-part_raw/model"]
-      .map { try seed(cases, $0 + ".index", as: "in.index", beside: [$0 + ".data-00000-of-00001": "in.data-00000-of-00001"]) }
+    let bundles = try [
+      "tf-bundle/tf18-nometa/model-123456", "tf-bundle/tf2-strings/model", "tf-bundle/tf18-part_raw/model",
+    ]
+    .map {
+      try seed(cases, $0 + ".index", as: "in.index", beside: [$0 + ".data-00000-of-00001": "in.data-00000-of-00001"])
+    }
     return [
       format("tf-bundle", file: "in.index", seeds: bundles, isSummed: true, repair: Repair.table),
-      format("tf-v1", file: "in", seeds: [try made("tf-v1", file: "in"), try seed(cases, "tf-v1/snappy-v1/model.ckpt")], isSummed: true, repair: Repair.table),
+      format(
+        "tf-v1", file: "in", seeds: [try made("tf-v1", file: "in"), try seed(cases, "tf-v1/snappy-v1/model.ckpt")],
+        isSummed: true, repair: Repair.table),
       try strings(),
       format("frozen-graph", file: "in.pb", seeds: [try seed(cases, "frozen-graph/constants/constants.pb")]),
       try graph(cases),
@@ -117,7 +123,10 @@ extension FuzzTarget {
     limits.liveBytes = 1 << 20
     limits.callDepth = 16
     let bounded = limits
-    let seeds = ["frozen-graph/constants/constants.pb", "saved-model/tf18-savedmodel/export/saved_model.pb", "saved-model/tf2-savedmodel/export/saved_model.pb"]
+    let seeds = [
+      "frozen-graph/constants/constants.pb", "saved-model/tf18-savedmodel/export/saved_model.pb",
+      "saved-model/tf2-savedmodel/export/saved_model.pb",
+    ]
     return FuzzTarget("graph", file: "in.pb", seeds: try seeds.map { try seed(cases, $0) }) { path in
       let graph = try GraphLoader.load(Message(try InputFile(path).contents(limit: 1 << 20)), path: path)
       do throws(CheckpointError) {
@@ -133,8 +142,11 @@ extension FuzzTarget {
 
   /// The text that names the latest checkpoint of a folder.
   private static func state() -> FuzzTarget {
-    let text = "model_checkpoint_path: \"model-2\"\nall_model_checkpoint_paths: \"model-1\"\nall_model_checkpoint_timestamps: 1.5\n"
-    return FuzzTarget("state", file: "checkpoint", seeds: [Seed(bytes: Array(text.utf8), others: ["model-2.index": [1]])]) { path in
+    let text =
+      "model_checkpoint_path: \"model-2\"\nall_model_checkpoint_paths: \"model-1\"\nall_model_checkpoint_timestamps: 1.5\n"
+    return FuzzTarget(
+      "state", file: "checkpoint", seeds: [Seed(bytes: Array(text.utf8), others: ["model-2.index": [1]])]
+    ) { path in
       let found = try? Opening.find(splitPath(path).folder)
       return CRC32C(of: Array((found?.path ?? "").utf8)).value
     }
@@ -153,15 +165,21 @@ extension FuzzTarget {
 
   /// What the HDF5 worker says of an object.
   private static func replies() -> FuzzTarget {
-    func little(_ value: UInt64, _ count: Int) -> [UInt8] { (0..<count).map { UInt8(truncatingIfNeeded: value >> UInt64(8 * $0)) } }
+    func little(_ value: UInt64, _ count: Int) -> [UInt8] {
+      (0..<count).map { UInt8(truncatingIfNeeded: value >> UInt64(8 * $0)) }
+    }
     func text(_ text: String) -> [UInt8] { little(UInt64(text.utf8.count), 4) + Array(text.utf8) }
     let float = [1] + little(4, 8) + [0] + [32, 0, 31, 23, 8, 0, 23].flatMap { little($0, 4) } + little(127, 8) + [0]
-    let compound = [6] + little(8, 8) + little(2, 4) + text("r") + little(0, 8) + float + text("i") + little(4, 8) + float
+    let compound =
+      [6] + little(8, 8) + little(2, 4) + text("r") + little(0, 8) + float + text("i") + little(4, 8) + float
     let string = [3] + little(5, 8) + [0, 1, 0]
     let space = [1, 2] + little(3, 8) + little(4, 8)
-    let attribute = text("names") + string + [1, 1] + little(2, 8) + [1] + little(10, 8) + Array("one\u{0}\u{0}two\u{0}\u{0}".utf8)
+    let attribute =
+      text("names") + string + [1, 1] + little(2, 8) + [1] + little(10, 8) + Array("one\u{0}\u{0}two\u{0}\u{0}".utf8)
     let storage = [1] + little(2048, 8) + little(48, 8) + [0, 0] + little(0, 4) + text("") + text("")
-    let chunks = [2] + little(.max, 8) + little(48, 8) + [2] + little(2, 8) + little(4, 8) + [1] + little(1, 4) + text("deflate") + little(0, 4) + text("") + text("")
+    let chunks =
+      [2] + little(.max, 8) + little(48, 8) + [2] + little(2, 8) + little(4, 8) + [1] + little(1, 4) + text("deflate")
+      + little(0, 4) + text("") + text("")
     let seeds = [
       [1] + text("a/b") + little(1, 4) + attribute,
       [2] + text("w") + little(800, 8) + float + space + storage + little(1, 4) + attribute,
@@ -187,7 +205,9 @@ extension FuzzTarget {
         guard let path = layout.paths[name] else { throw Surprise(what: "\(name) has no path") }
         for part in path.bytes.split(separator: UInt8(ascii: "/"), omittingEmptySubsequences: false) {
           let text = String(decoding: part, as: UTF8.self)
-          guard !["", ".", ".."].contains(text), !part.contains(0) else { throw Surprise(what: "\(name) leads to \(path)") }
+          guard !["", ".", ".."].contains(text), !part.contains(0) else {
+            throw Surprise(what: "\(name) leads to \(path)")
+          }
         }
         guard TreePath.name(path, try TreePath.attributes(name, at: path)) == name else {
           throw Surprise(what: "\(name) is lost at \(path)")
