@@ -8,9 +8,9 @@ work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 points=0 failures=0
 
-# need PROGRAM REASON: ends the script as skipped where a program is missing or does not work.
+# need PROGRAM REASON: ends the script as skipped where a program is missing.
 need() {
-  "$1" -V >/dev/null 2>&1 || { echo "skipped: $1 is not there ($2)"; exit 0; }
+  command -v "$1" >/dev/null || { echo "skipped: $1 is not there ($2)"; exit 0; }
 }
 
 fail() {
