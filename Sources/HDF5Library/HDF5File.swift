@@ -132,7 +132,8 @@ package struct HDF5File: Sendable {
   }
 
   /// Where the superblock says that the file ends; nil where it says nothing that can be used. Source: the HDF5 file format
-  /// specification, II.A: the end-of-file address is the third of four in versions 0 and 1, and of versions 2 and 3 too.
+  /// specification, II.A: a base address, one of an index or extension, and the end of the file, which counts from where the base
+  /// does.
   private static func endOfFile(_ file: InputFile, _ base: Int) -> Int? {
     guard let head = try? file.bytes(at: base, count: min(64, file.size - base)), head.count == 64 else { return nil }
     let version = head[8]
@@ -140,15 +141,17 @@ package struct HDF5File: Sendable {
     switch version {
     case 0, 1:
       guard head[13] == 8 else { return nil }
-      place = version == 0 ? 40 : 44
+      place = version == 0 ? 24 : 28
     case 2, 3:
       guard head[9] == 8 else { return nil }
-      place = 28
+      place = 12
     default: return nil
     }
-    var cursor = ByteCursor(head, place..<place + 8)
-    guard let end = try? cursor.fixed64(), let address = Int(exactly: end), address < 1 << 60 else { return nil }
-    return base + address
+    var cursor = ByteCursor(head, place..<place + 24)
+    guard let start = try? cursor.fixed64(), (try? cursor.skip(8)) != nil, let end = try? cursor.fixed64(),
+      end >= start, let count = Int(exactly: end - start), count < 1 << 60
+    else { return nil }
+    return base + count
   }
 
   /// The file in the same folder that another one names.
