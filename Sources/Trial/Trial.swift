@@ -5,25 +5,25 @@
 #endif
 
 /// A program run to its end as a person would run it, within limits of address space and time, and what became of it.
-public struct Trial: Sendable {
-  public enum Ending: Sendable, Hashable {
+package struct Trial: Sendable {
+  package enum Ending: Sendable, Hashable {
     case status(Int)
     case signal(Int)
     case hang
   }
 
-  public let ending: Ending
-  public let seconds: Double
+  package let ending: Ending
+  package let seconds: Double
   /// Largest resident memory of it and of the processes that it started, in MiB.
-  public let peak: Double
+  package let peak: Double
   /// Whether a process that it started lived on.
-  public let leftProcesses: Bool
+  package let leftProcesses: Bool
 
   /// - Parameters:
   ///   - memory: address space in MiB, nil for any.
   ///   - seconds: of the clock, after which it counts as hanging.
   /// - Returns: nil where it cannot be started.
-  public static func run(_ arguments: [String], memory: Int? = 1024, seconds: Double = 10) -> Trial? {
+  package static func run(_ arguments: [String], memory: Int? = 1024, seconds: Double = 10) -> Trial? {
     let limits = "ulimit -c 0; " + (memory.map { "ulimit -v \($0 * 1024); " } ?? "")
     let start = now()
     guard let process = spawn(["/bin/sh", "-c", limits + "exec \"$@\"", "sh"] + arguments) else { return nil }
