@@ -131,7 +131,7 @@ extension ConformanceSummary {
     let verdict = failures.isEmpty ? "0 failed" : paint.bad("\(Console.count(failures.count)) failed")
     lines += [
       "",
-      "\(Console.plural(reports.count, "case")), \(Console.plural(checkCount, "check")): \(verdict) (\(time))",
+      "\(Console.plural(reports.count, "case")), \(Console.plural(checkCount, "check")): \(verdict)",
     ]
     return lines.joined(separator: "\n")
   }
