@@ -77,7 +77,8 @@ let package = Package(
       "Commands",
       [
         "CCore", "CheckpointCore", "Conformance", "Conversion", "FormatRegistry", "GraphRuntime", "HDF5Library",
-        "ProtoWire", "Reports", "Verifier", .product(name: "ArgumentParser", package: "swift-argument-parser"),
+        "ProtoWire", "Reports", "Verifier", "ZipArchive",
+        .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ]),
     .executableTarget(name: "ckpt-convert", dependencies: ["Commands"], swiftSettings: house),
     // Tests. TestKit is what they share.

@@ -1,5 +1,7 @@
 #include "library.h"
 
+#include "chdf5.h"
+
 #include <dlfcn.h>
 #include <stdio.h>
 
@@ -38,4 +40,13 @@ const char *ck_hdf5_load(void) {
     return text;
   }
   return NULL;
+}
+
+const char *ck_hdf5_version(void) {
+  static char text[40];
+  if (ck_hdf5_load()) return NULL;
+  unsigned major = 0, minor = 0, release = 0;
+  H5(get_libversion)(&major, &minor, &release);
+  snprintf(text, sizeof text, "%u.%u.%u", major, minor, release);
+  return text;
 }

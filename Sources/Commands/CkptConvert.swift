@@ -55,8 +55,13 @@ public struct CkptConvert: ParsableCommand {
     ck_watch_interrupts()
     Console.ignoreBrokenPipes()
     Console.ignoreFileSizeLimits()
+    let arguments = Array(CommandLine.arguments.dropFirst())
+    if arguments == ["--version"] {
+      Console.print(VersionText.text)
+      Glibc.exit(0)
+    }
     do {
-      var command = try parseAsRoot()
+      var command = try parse(arguments)
       try command.run()
     } catch let error as CheckpointError {
       Console.say("ckpt-convert: \(error)")
@@ -65,5 +70,13 @@ public struct CkptConvert: ParsableCommand {
       exit(withError: error)
     }
     Glibc.exit(0)
+  }
+
+  private static func parse(_ arguments: [String]) throws -> any ParsableCommand {
+    do {
+      return try parseAsRoot(arguments)
+    } catch {
+      throw Misspelling.explain(error, arguments)
+    }
   }
 }

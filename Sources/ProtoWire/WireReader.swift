@@ -46,22 +46,8 @@ public struct Message: Sendable {
     var cursor = ByteCursor(bytes, range)
     while !cursor.isAtEnd {
       let start = cursor.position
-      let tag = try cursor.varint()
-      let number = tag >> 3
-      guard number > 0, number < 1 << 29 else {
-        throw CheckpointError(.corrupt, "a message has a field with the number \(number)").at(offset: start)
-      }
-      let value: WireValue
-      switch tag & 7 {
-      case 0: value = .varint(try cursor.varint())
-      case 1: value = .fixed64(try cursor.fixed64())
-      case 2:
-        let length = try cursor.length()
-        value = .bytes(try cursor.skip(length))
-      case 5: value = .fixed32(try cursor.fixed32())
-      default: throw CheckpointError(.corrupt, "a message has a field of wire type \(tag & 7)").at(offset: start)
-      }
-      try body(Int(number), value, start..<cursor.position)
+      let (number, value) = try WireValue.field(&cursor)
+      try body(number, value, start..<cursor.position)
     }
   }
 
@@ -69,6 +55,27 @@ public struct Message: Sendable {
 }
 
 extension WireValue {
+  /// The number and the value of the next field of a message.
+  /// - Throws: `corrupt` where it runs past the end or has no valid number or type.
+  public static func field(_ cursor: inout some FieldCursor) throws(CheckpointError) -> (number: Int, value: WireValue)
+  {
+    let start = cursor.position
+    let tag = try cursor.varint()
+    let number = tag >> 3
+    guard number > 0, number < 1 << 29 else {
+      throw CheckpointError(.corrupt, "a message has a field with the number \(number)").at(offset: start)
+    }
+    switch tag & 7 {
+    case 0: return (Int(number), .varint(try cursor.varint()))
+    case 1: return (Int(number), .fixed64(try cursor.fixed64()))
+    case 2:
+      let length = try cursor.length()
+      return (Int(number), .bytes(try cursor.skip(length)))
+    case 5: return (Int(number), .fixed32(try cursor.fixed32()))
+    default: throw CheckpointError(.corrupt, "a message has a field of wire type \(tag & 7)").at(offset: start)
+    }
+  }
+
   /// A whole number: `int32`, `int64`, `uint64`, `enum`, `bool`. Other wire types are an error, because a reader that took
   /// them for zero would be wrong in silence.
   public func integer(_ field: StaticString) throws(CheckpointError) -> Int {

@@ -1,3 +1,6 @@
+import CheckpointCore
+import Foundation
+
 #if canImport(Glibc)
   import Glibc
 #else
@@ -21,10 +24,11 @@ package struct Trial: Sendable {
 
   /// - Parameters:
   ///   - memory: address space in MiB, nil for any.
-  ///   - seconds: of the clock, after which it counts as hanging.
+  ///   - seconds: of processor time, after which it counts as hanging; a machine that others use takes longer by the clock, at
+  ///     most six times.
   /// - Returns: nil where it cannot be started.
-  package static func run(_ arguments: [String], memory: Int? = 1024, seconds: Double = 10) -> Trial? {
-    let limits = "ulimit -c 0; " + (memory.map { "ulimit -v \($0 * 1024); " } ?? "")
+  package static func run(_ arguments: [String], memory: Int? = 1024, seconds: Int = 10) -> Trial? {
+    let limits = "ulimit -c 0; ulimit -t \(seconds); " + (memory.map { "ulimit -v \($0 * 1024); " } ?? "")
     let start = now()
     guard let process = spawn(["/bin/sh", "-c", limits + "exec \"$@\"", "sh"] + arguments) else { return nil }
     var status: CInt = 0
@@ -32,7 +36,7 @@ package struct Trial: Sendable {
     var isHanging = false
     // SAFETY: both pointers are used inside the call only.
     while unsafe wait4(process, &status, WNOHANG, &usage) == 0 {
-      if now() - start > seconds, !isHanging {
+      if now() - start > Double(6 * seconds), !isHanging {
         isHanging = true
         kill(-process, SIGKILL)
       }
@@ -40,19 +44,34 @@ package struct Trial: Sendable {
     }
     let time = now() - start
     // A worker ends by itself when its socket closes.
-    var left = true
-    for _ in 0..<1000 {
-      if kill(-process, 0) != 0 {
-        left = false
-        break
-      }
+    let end = now()
+    var left = lives(group: process)
+    while left, now() - end < 10 {
       usleep(1000)
+      left = lives(group: process)
     }
     if left { kill(-process, SIGKILL) }
     let signal = Int(status & 0x7f)
     return Trial(
-      ending: isHanging ? .hang : signal == 0 ? .status(Int(status >> 8 & 0xff)) : .signal(signal), seconds: time,
+      ending: isHanging || signal == SIGXCPU ? .hang : signal == 0 ? .status(Int(status >> 8 & 0xff)) : .signal(signal),
+      seconds: time,
       peak: Double(usage.ru_maxrss) / 1024, leftProcesses: left)
+  }
+
+  /// Whether a process of a group runs. Those that have ended and wait for the system to notice do not count.
+  private static func lives(group: pid_t) -> Bool {
+    guard kill(-group, 0) == 0 else { return false }
+    #if canImport(Glibc)
+      return Candidate.names(in: "/proc").contains { name in
+        guard Int(name) != nil, let line = try? String(contentsOfFile: "/proc/\(name)/stat", encoding: .utf8)
+        else { return false }
+        // The program's name is in parentheses and may hold any; then come the state, the parent, the group.
+        let fields = line.split(separator: ")").last?.split(separator: " ") ?? []
+        return fields.count > 2 && fields[0] != "Z" && fields[2] == "\(group)"
+      }
+    #else
+      return true
+    #endif
   }
 
   /// In a process group of its own, with nothing to read and nowhere to write.

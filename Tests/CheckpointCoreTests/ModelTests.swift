@@ -103,11 +103,15 @@ import Testing
     #expect(try role("beta1_power_1", .float32, []) == .counter)
     #expect(try role("model/iter/.ATTRIBUTES/VARIABLE_VALUE", .int64, []) == .counter)
     #expect(try role("w/.OPTIMIZER_SLOT/opt/m/.ATTRIBUTES/VARIABLE_VALUE") == .slot)
+    #expect(try role("Adam/w/m") == .slot)
+    #expect(try role("SGD_1/w/momentum") == .slot)
     #expect(try role("_CHECKPOINTABLE_OBJECT_GRAPH", .string, []) == .other)
   }
 
   @Test func aSlotNeedsItsVariable() throws {
     #expect(try role("v/Adam") == .weight)
+    #expect(try role("Adam/x/m") == .weight)
+    #expect(try role("w/m") == .weight)
     #expect(try role("step", .float32, [1]) == .weight)
   }
 }

@@ -12,6 +12,11 @@ package struct NpyReader: CheckpointReader {
     let name = [".npy", ".pkl"].first(where: stem.hasSuffix).map { String(stem.dropLast($0.utf8.count)) } ?? stem
     try store.append(Variable(name: Name(name), tensor: npy.tensor, role: .weight))
     store.inferRoles()
+    if npy.tensor.shape.rank == 1, npy.tensor.shape.elementCount > 1 {
+      store.source.notes.append(
+        "the vector is taken as one variable; what it is made of is said by --layout FILE: a .meta graph, a manifest or a checkpoint"
+      )
+    }
     return store
   }
 

@@ -2,7 +2,7 @@ import CheckpointCore
 
 /// A cursor over bytes that are not in memory, with a window that follows it: small while most is stepped over, larger the longer
 /// it is read. What is not there is an ordinary error with the offset at which it was missed.
-struct StorageCursor {
+struct StorageCursor: FieldCursor {
   private let storage: any TensorStorage
   private(set) var position: Int
   let end: Int
@@ -36,29 +36,7 @@ struct StorageCursor {
     windowStart = position
   }
 
-  /// Up to 10 bytes of 7 bits, lowest first.
-  mutating func varint() throws(CheckpointError) -> UInt64 {
-    let start = position
-    var value: UInt64 = 0
-    var shift: UInt64 = 0
-    while shift < 64 {
-      let byte = try byte()
-      guard shift < 63 || byte <= 1 else { break }
-      value |= UInt64(byte & 0x7f) << shift
-      if byte < 0x80 { return value }
-      shift += 7
-    }
-    throw CheckpointError(.corrupt, "a number is longer than 64 bits").at(offset: start)
-  }
-
-  mutating func length() throws(CheckpointError) -> Int {
-    let start = position
-    let value = try varint()
-    guard let length = Int(exactly: value) else {
-      throw CheckpointError(.corrupt, "the length \(value) is not plausible").at(offset: start)
-    }
-    return length
-  }
+  mutating func varint() throws(CheckpointError) -> UInt64 { try varintByBytes() }
 
   mutating func fixed32() throws(CheckpointError) -> UInt32 { UInt32(truncatingIfNeeded: try little(4)) }
   mutating func fixed64() throws(CheckpointError) -> UInt64 { try little(8) }

@@ -55,21 +55,8 @@ struct StoredMessage {
     }
     var cursor = StorageCursor(storage, range)
     while !cursor.isAtEnd {
-      let start = cursor.position
-      let tag = try cursor.varint()
-      let number = tag >> 3
-      guard number > 0, number < 1 << 29 else {
-        throw CheckpointError(.corrupt, "a message has a field with the number \(number)").at(offset: start)
-      }
-      switch tag & 7 {
-      case 0: try body(Int(number), .varint(try cursor.varint()))
-      case 1: try body(Int(number), .fixed64(try cursor.fixed64()))
-      case 2:
-        let length = try cursor.length()
-        try body(Int(number), .bytes(try cursor.skip(length)))
-      case 5: try body(Int(number), .fixed32(try cursor.fixed32()))
-      default: throw CheckpointError(.corrupt, "a message has a field of wire type \(tag & 7)").at(offset: start)
-      }
+      let (number, value) = try WireValue.field(&cursor)
+      try body(number, value)
     }
   }
 }

@@ -50,6 +50,10 @@ enum {
   CK_HDF5_IS_UNREADABLE = 7  // of a version that the library does not know
 };
 
+// Loads the library into this process and says which version it is, as 1.10.8; nothing where there is none. For `--version`: no file
+// is opened here.
+const char *ck_hdf5_version(void);
+
 // The worker's main; never returns. `argv` is what `ck_hdf5_spawn` made of its arguments.
 _Noreturn void ck_hdf5_worker(int argc, const void *argv);
 

@@ -1,6 +1,6 @@
 /// A reader of little-endian fields and varints over bytes in memory that never runs past their end: what is not there is
 /// an ordinary error with the offset at which it was missed.
-public struct ByteCursor: Sendable {
+public struct ByteCursor: FieldCursor, Sendable {
   public let bytes: [UInt8]
   public private(set) var position: Int
   public let end: Int
@@ -25,30 +25,7 @@ public struct ByteCursor: Sendable {
     return bytes[position - 1]
   }
 
-  /// Up to 10 bytes of 7 bits, lowest first; bits beyond the 64th make it corrupt.
-  public mutating func varint() throws(CheckpointError) -> UInt64 {
-    var value: UInt64 = 0
-    var shift: UInt64 = 0
-    let start = position
-    while shift < 64 {
-      let byte = try byte()
-      guard shift < 63 || byte <= 1 else { break }
-      value |= UInt64(byte & 0x7f) << shift
-      if byte < 0x80 { return value }
-      shift += 7
-    }
-    throw CheckpointError(.corrupt, "a number is longer than 64 bits").at(offset: start)
-  }
-
-  /// A varint that counts bytes or elements.
-  public mutating func length() throws(CheckpointError) -> Int {
-    let start = position
-    let value = try varint()
-    guard let length = Int(exactly: value) else {
-      throw CheckpointError(.corrupt, "the length \(value) is not plausible").at(offset: start)
-    }
-    return length
-  }
+  public mutating func varint() throws(CheckpointError) -> UInt64 { try varintByBytes() }
 
   public mutating func fixed32() throws(CheckpointError) -> UInt32 {
     UInt32(truncatingIfNeeded: try little(4))

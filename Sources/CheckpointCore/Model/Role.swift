@@ -19,6 +19,10 @@ extension Role {
     "ProximalAdagrad", "AddSign", "PowerSign", "LAMBOptimizer", "AdamW", "MomentumW", "adam_m", "adam_v", "lamb_m",
     "lamb_v",
   ]
+  /// Slots of the optimizers of Keras, `Adam/dense/kernel/m`, in TensorFlow 2 (tensorflow/python/keras/optimizer_v2).
+  static let kerasSlots: Set<String> = [
+    "m", "v", "vhat", "momentum", "rms", "mg", "accumulator", "linear", "accum_grad", "accum_var",
+  ]
   static let emaSuffixes: Set<String> = ["ExponentialMovingAverage", "moving_average", "ema"]
   static let counterNames: Set<String> = [
     "global_step", "step", "iter", "iterations", "save_counter", "beta1_power", "beta2_power", "epoch",
@@ -79,6 +83,10 @@ extension Role {
     guard let slash = path.path.lastIndex(of: UInt8(ascii: "/")) else { return nil }
     let suffix = String(decoding: path.last, as: UTF8.self)
     let plain = String(decoding: path.last.withoutNumber, as: UTF8.self)
+    if kerasSlots.contains(suffix), let start = path.path.firstIndex(of: UInt8(ascii: "/")), start < slash {
+      let owner = Name(bytes: path.path[(start + 1)..<slash] + path.attribute)
+      return isVariable(owner) ? (.slot, owner) : nil
+    }
     let role: Role
     if slotSuffixes.contains(suffix) || slotSuffixes.contains(plain) {
       role = .slot
