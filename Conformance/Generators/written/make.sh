@@ -6,7 +6,7 @@ set -euo pipefail
 program=$(realpath "${1:-$(dirname "$0")/../../../.build/release/ckpt-convert}")
 cd "$(dirname "$0")/../../Cases"
 
-written=written-$("$program" --version)
+written=written-$("$program" --version | awk 'NR == 1 {print $NF}')
 if [ -e "$written" ]; then
   echo "make.sh: $written is there; what a release wrote is never changed" >&2
   exit 1
