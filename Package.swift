@@ -70,7 +70,7 @@ let package = Package(
     room("Reports", ["CheckpointCore"]),
     room("Conversion", ["CheckpointCore", "ProtoWire"]),
     room("Verifier", ["CheckpointCore", "ProtoWire", "GraphRuntime"]),
-    room("Trial"),
+    room("Trial", ["CheckpointCore"]),
     room(
       "Conformance", ["CheckpointCore", "FormatRegistry", "GraphRuntime", "ProtoWire", "Trial", "Verifier"]),
     room(

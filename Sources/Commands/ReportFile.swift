@@ -7,18 +7,18 @@ import Reports
   import Darwin
 #endif
 
-/// Files that `--html` and `--junit` ask for. One that is there is replaced: it is what the run before said.
+/// Files that `--plan`, `--html` and `--junit` ask for. A page or XML that is there is replaced: it is what the run before said.
 enum ReportFile {
   static func write(_ page: HTMLPage, to path: String) throws(CheckpointError) {
-    try write(page.bytes(footer: CkptConvert.madeBy), to: path)
+    try write(page.bytes(footer: CkptConvert.madeBy), to: path, replacing: true)
   }
 
   static func write(_ suites: [JUnitReport.Suite], to path: String) throws(CheckpointError) {
-    try write(JUnitReport(suites, timestamp: timestamp()).bytes(), to: path)
+    try write(JUnitReport(suites, timestamp: timestamp()).bytes(), to: path, replacing: true)
   }
 
-  private static func write(_ bytes: [UInt8], to path: String) throws(CheckpointError) {
-    var staged = try StagedOutput(prefix: path, replacing: true, protecting: [])
+  static func write(_ bytes: [UInt8], to path: String, replacing: Bool) throws(CheckpointError) {
+    var staged = try StagedOutput(prefix: path, replacing: replacing, protecting: [])
     try staged.create(size: bytes.count).write(bytes, at: 0)
     _ = try staged.commit()
   }

@@ -2,6 +2,12 @@ import CheckpointCore
 import Reports
 import Verifier
 
+#if canImport(Glibc)
+  import Glibc
+#else
+  import Darwin
+#endif
+
 // What `verify --html` and `verify --junit` write.
 extension VerifyReport {
   /// Rows of one table.
@@ -20,20 +26,21 @@ extension VerifyReport {
           (Console.count(report.fetches.count { !$0.isSame }), "of them differ"),
         ]),
       ])
+    if report.ranGraph { page.append("Outputs of the graph", fetches(report.fetches)) }
+    if !report.expectations.isEmpty {
+      page.append("Beside what the original program recorded", fetches(report.expectations))
+    }
     if !report.variables.isEmpty {
       page.append(
         "Variables that differ",
         table([.init("variable"), .init("what differs")], report.variables) { finding in
-          [.name(finding.name), .text(finding.problem)] + distance(finding.distance)
+          let problem = finding.distance.map { "values, the first at \($0.first ?? 0)" } ?? finding.problem
+          return [.name(finding.name), .text(problem)] + distance(finding.distance)
         })
     }
     guard report.ranGraph else {
       page.append("Graph", [.paragraph("No graph was run.")])
       return page
-    }
-    page.append("Outputs of the graph", fetches(report.fetches))
-    if !report.expectations.isEmpty {
-      page.append("Beside what the original program recorded", fetches(report.expectations))
     }
     if !report.divergence.isEmpty { page.append("Nodes that differ", divergence(report.divergence)) }
     page.append("Feeds", feeds(report))
@@ -70,9 +77,16 @@ extension VerifyReport {
     guard let distance else { return ["", "", "", ""] }
     return [
       .text("\(Console.count(distance.differing)) of \(Console.count(distance.elementCount))"),
-      .text("\(distance.absolute)"), .text("\(distance.relative)"),
+      .text(rounded(distance.absolute)), .text(rounded(distance.relative)),
       .text(distance.ulps.map { Console.count(Int(clamping: $0)) } ?? "–"),
     ]
+  }
+
+  /// With four digits that count.
+  private static func rounded(_ value: Double) -> String {
+    guard value.isFinite, value > 0 else { return "\(value)" }
+    let unit = pow(10, floor(log10(value)) - 3)
+    return "\(Float((value / unit).rounded() * unit))"
   }
 
   private static func divergence(_ nodes: [Verification.NodeFinding]) -> [HTML] {

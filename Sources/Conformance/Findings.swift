@@ -34,6 +34,8 @@ package struct TensorFinding: Sendable {
   package let sha256: String?
   package let recorded: String?
   package let problem: String?
+  /// Whether the problem is that its bytes cannot be had.
+  let isUnreadable: Bool
 }
 
 /// A tensor that a graph computed with the checkpoint, beside what the original program recorded, and with what each format

@@ -21,6 +21,8 @@ struct SoundLaws {
     guard let store = opened else { return report }
     report.format = store.source.format
     report.byteCount = store.byteCount
+    // What cannot be read cannot be converted either, and saying so for every format helps nobody.
+    guard !report.tensors.contains(where: \.isUnreadable) else { return report }
     var behaviours: [Behaviour] = []
     for run in one.runs where run.weights == subject.key {
       report.checks.append(
@@ -48,7 +50,8 @@ struct SoundLaws {
     var findings = try recorded.map { (tensor) throws(CheckpointError) in
       guard let variable = store[tensor.name] else {
         return TensorFinding(
-          name: tensor.name, summary: tensor.summary, sha256: nil, recorded: tensor.sha256, problem: "is missing")
+          name: tensor.name, summary: tensor.summary, sha256: nil, recorded: tensor.sha256, problem: "is missing",
+          isUnreadable: false)
       }
       return try finding(variable, tensor)
     }
@@ -57,7 +60,7 @@ struct SoundLaws {
       findings.append(
         TensorFinding(
           name: variable.name, summary: variable.tensor.summary, sha256: nil, recorded: nil,
-          problem: "is there and not recorded"))
+          problem: "is there and not recorded", isUnreadable: false))
     }
     return findings
   }
@@ -66,6 +69,7 @@ struct SoundLaws {
     let summary = variable.tensor.summary
     var digest: String?
     var problem: String?
+    var isUnreadable = false
     let reading = Result { () throws(CheckpointError) in
       if variable.tensor.dtype == .variant {
         try variable.tensor.storage.verify()
@@ -75,14 +79,15 @@ struct SoundLaws {
     }
     if case .failure(let error) = reading {
       guard error.code != .interrupted else { throw error }
-      problem = error.message
+      (problem, isUnreadable) = (error.message, true)
     } else if let recorded, recorded.summary != summary {
       problem = "is \(summary) where \(recorded.summary) was recorded"
     } else if let recorded, recorded.sha256 != nil, recorded.sha256 != digest {
       problem = "its bytes are not those that were recorded"
     }
     return TensorFinding(
-      name: variable.name, summary: summary, sha256: digest, recorded: recorded?.sha256, problem: problem)
+      name: variable.name, summary: summary, sha256: digest, recorded: recorded?.sha256, problem: problem,
+      isUnreadable: isUnreadable)
   }
 
   private func verdict(_ tensors: [TensorFinding], isRecorded: Bool) -> Verdict {

@@ -81,7 +81,8 @@ package struct HTMLPage: Sendable {
     thead th { border-top: 0; background: var(--panel); color: var(--faint); font-weight: 600; vertical-align: bottom;
       white-space: nowrap; }
     tbody th { font-weight: 400; }
-    tr > :first-child { position: sticky; left: 0; background: var(--page); max-width: 24rem; }
+    tr > :first-child { position: sticky; left: 0; background: var(--page); min-width: 12rem;
+      max-width: 24rem; }
     thead tr > :first-child { background: var(--panel); }
     .number { text-align: right; white-space: nowrap; font-variant-numeric: tabular-nums; }
     .mark { text-align: center; padding-left: .2rem; padding-right: .2rem; width: 2.4rem; }

@@ -1,5 +1,4 @@
 import CheckpointCore
-import Foundation
 
 #if canImport(Glibc)
   import Glibc
@@ -63,7 +62,7 @@ package struct Trial: Sendable {
     guard kill(-group, 0) == 0 else { return false }
     #if canImport(Glibc)
       return Candidate.names(in: "/proc").contains { name in
-        guard Int(name) != nil, let line = try? String(contentsOfFile: "/proc/\(name)/stat", encoding: .utf8)
+        guard Int(name) != nil, let line = beginning(of: "/proc/\(name)/stat")
         else { return false }
         // The program's name is in parentheses and may hold any; then come the state, the parent, the group.
         let fields = line.split(separator: ")").last?.split(separator: " ") ?? []
@@ -72,6 +71,17 @@ package struct Trial: Sendable {
     #else
       return true
     #endif
+  }
+
+  /// The first line, more or less, of a file whose size the system does not say.
+  private static func beginning(of path: String) -> String? {
+    let descriptor = unsafe open(path, O_RDONLY | O_CLOEXEC)
+    guard descriptor >= 0 else { return nil }
+    defer { close(descriptor) }
+    var bytes = [UInt8](repeating: 0, count: 1024)
+    // SAFETY: the pointer is used inside the call only, for the bytes that the array has.
+    let count = unsafe read(descriptor, &bytes, bytes.count)
+    return count > 0 ? String(decoding: bytes[..<count], as: UTF8.self) : nil
   }
 
   /// In a process group of its own, with nothing to read and nowhere to write.

@@ -74,9 +74,9 @@ struct ConformanceCommand: ParsableCommand {
     var conformance = Conformance(scratch: Scratch.base)
     conformance.jobs = jobs ?? Machine.cores
     var cases: [Case] = []
-    for folder in inputs.isEmpty ? [try OwnCases.folder()] : inputs {
-      let name = splitPath(folder.hasSuffix("/") ? String(folder.dropLast()) : folder).last
-      cases += try Case.find(in: folder, prefix: inputs.count > 1 ? name : "")
+    for input in inputs.isEmpty ? [try OwnCases.folder()] : inputs {
+      let folder = input.count > 1 && input.hasSuffix("/") ? String(input.dropLast()) : input
+      cases += try Case.find(in: folder, prefix: inputs.count > 1 ? splitPath(folder).last : "")
       try conformance.known.read(folder)
     }
     let patterns = try only.map { (text) throws(CheckpointError) in try VariablePattern(text) }
