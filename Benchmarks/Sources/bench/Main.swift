@@ -97,7 +97,7 @@ struct Bench {
   /// 20,000 tensors of 1 KiB.
   private func many() {
     let flat = makeFlat("many", tensors: 20_000, elements: 256)
-    let bundle = "\(folder)/bundle"
+    let bundle = "\(folder)/many-bundle"
     guard run([tool, flat, "--to", "tf-bundle", "-o", bundle, "--verify", "none"]) != nil else {
       return failed("making a bundle")
     }

@@ -34,10 +34,12 @@ protocol RealElement: FloatElement {
   ) -> CInt
   static func maxPool(
     _ pool: OpaquePointer?, _ shape: UnsafePointer<ck_pooling>, _ x: UnsafePointer<Self>,
-    _ y: UnsafeMutablePointer<Self>)
+    _ y: UnsafeMutablePointer<Self>
+  ) -> CInt
   static func averagePool(
     _ pool: OpaquePointer?, _ shape: UnsafePointer<ck_pooling>, _ x: UnsafePointer<Self>,
-    _ y: UnsafeMutablePointer<Self>)
+    _ y: UnsafeMutablePointer<Self>
+  ) -> CInt
   static func unary(
     _ pool: OpaquePointer?, _ op: ck_unary, _ n: Int, _ x: UnsafePointer<Self>, _ y: UnsafeMutablePointer<Self>,
     _ alpha: Self
@@ -98,14 +100,14 @@ extension Float: RealElement {
   static func maxPool(
     _ pool: OpaquePointer?, _ shape: UnsafePointer<ck_pooling>, _ x: UnsafePointer<Float>,
     _ y: UnsafeMutablePointer<Float>
-  ) {
+  ) -> CInt {
     unsafe ck_max_pool_f32(pool, shape, x, y)
   }
 
   static func averagePool(
     _ pool: OpaquePointer?, _ shape: UnsafePointer<ck_pooling>, _ x: UnsafePointer<Float>,
     _ y: UnsafeMutablePointer<Float>
-  ) {
+  ) -> CInt {
     unsafe ck_avg_pool_f32(pool, shape, x, y)
   }
 
@@ -189,14 +191,14 @@ extension Double: RealElement {
   static func maxPool(
     _ pool: OpaquePointer?, _ shape: UnsafePointer<ck_pooling>, _ x: UnsafePointer<Double>,
     _ y: UnsafeMutablePointer<Double>
-  ) {
+  ) -> CInt {
     unsafe ck_max_pool_f64(pool, shape, x, y)
   }
 
   static func averagePool(
     _ pool: OpaquePointer?, _ shape: UnsafePointer<ck_pooling>, _ x: UnsafePointer<Double>,
     _ y: UnsafeMutablePointer<Double>
-  ) {
+  ) -> CInt {
     unsafe ck_avg_pool_f64(pool, shape, x, y)
   }
 

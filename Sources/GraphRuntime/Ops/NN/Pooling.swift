@@ -45,7 +45,7 @@ enum Pooling {
         } else {
           let (shape, output) = try plan(x.shape, window, strides, padding)
           y = try context.allocate(T.self, output)
-          pool(context, shape, x, y)
+          try context.check(pool(context, shape, x, y))
         }
         context.emit(try context.fromChannelsLast(y, layout))
       }
@@ -54,20 +54,19 @@ enum Pooling {
       typed(T.self) { (context, shape, x, y) in
         var shape = shape
         // SAFETY: the plan's sizes are those of the tensors.
-        unsafe x.withPointer(T.self) { px in
+        return unsafe x.withPointer(T.self) { px in
           unsafe y.withMutablePointer(T.self) { py in
-            if mean {
-              unsafe T.averagePool(context.pool, &shape, px, py)
-            } else {
-              unsafe T.maxPool(context.pool, &shape, px, py)
-            }
+            unsafe mean ? T.averagePool(context.pool, &shape, px, py) : T.maxPool(context.pool, &shape, px, py)
           }
         }
       }
     }
     func whole<T: NumericElement>(_: T.Type) throws(CheckpointError) -> Kernel {
       guard !mean else { throw node.unsupported(dtype) }
-      return typed(T.self) { (_, shape, x, y) in largest(T.self, shape, x, y) }
+      return typed(T.self) { (_, shape, x, y) in
+        largest(T.self, shape, x, y)
+        return CInt(CK_OK)
+      }
     }
     switch dtype {
     case .float32: return real(Float.self)
@@ -83,7 +82,7 @@ enum Pooling {
     }
   }
 
-  private typealias Body = @Sendable (KernelContext, ck_pooling, DenseTensor, DenseTensor) -> Void
+  private typealias Body = @Sendable (KernelContext, ck_pooling, DenseTensor, DenseTensor) -> CInt
 
   /// A pooling of an image (channels last) and the shape of its result.
   static func plan(
