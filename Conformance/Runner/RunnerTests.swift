@@ -81,7 +81,7 @@ import Testing
   @Test func anotherStatusFailsRefuses() throws {
     try copy("damaged/st-cut")
     #expect(try failures() == [])
-    try edit("damaged/st-cut/case.json") { $0.replace("\"schema\": 1", with: "\"schema\": 1, \"status\": 66") }
+    try edit("damaged/st-cut/case.json") { $0.replace("\"status\": 65", with: "\"status\": 66") }
     #expect(try failures() == ["refuses - -"])
   }
 
