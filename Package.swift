@@ -72,7 +72,7 @@ let package = Package(
     room("Verifier", ["CheckpointCore", "ProtoWire", "GraphRuntime"]),
     room("Trial", ["CheckpointCore"]),
     room(
-      "Conformance", ["CheckpointCore", "FormatRegistry", "GraphRuntime", "ProtoWire", "Trial", "Verifier"]),
+      "Conformance", ["CCore", "CheckpointCore", "FormatRegistry", "GraphRuntime", "ProtoWire", "Trial", "Verifier"]),
     room(
       "Commands",
       [
@@ -98,8 +98,20 @@ let package = Package(
     tests("HDF5Tests", ["CheckpointCore", "FormatRegistry", "HDF5", "HDF5Library", "ckpt-convert"]),
     tests("SafetensorsTests", ["CheckpointCore", "Safetensors"]),
     tests("KerasTests", ["CheckpointCore", "HDF5"]),
+    .target(
+      name: "FuzzTargets",
+      dependencies: [
+        "CheckpointCore", "Conversion", "FormatRegistry", "GraphRuntime", "HDF5", "HDF5Library", "ProtoWire", "TestKit",
+        "Verifier",
+      ],
+      path: "Tests/Fuzz/Targets", swiftSettings: house),
+    .executableTarget(
+      name: "fuzz", dependencies: ["CheckpointCore", "FuzzTargets"], path: "Tests/Fuzz/Runner", swiftSettings: house),
+    tests("FuzzTests", ["CheckpointCore", "FuzzTargets"]),
     tests("ConversionTests", ["CheckpointCore", "Conversion", "ProtoWire"]),
     tests("FormatRegistryTests", ["CheckpointCore", "FormatRegistry"]),
+    .target(name: "CFaults", path: "Tests/CFaults"),
+    tests("FaultTests", ["CFaults", "CheckpointCore", "FormatRegistry", "Verifier"]),
     tests("ReportsTests", ["CheckpointCore", "Reports"]),
     tests("VerifierTests", ["CheckpointCore", "Verifier"]),
     tests("TranscriptTests", ["CheckpointCore"]),
@@ -111,3 +123,15 @@ let package = Package(
       ]),
   ]
 )
+
+// For libFuzzer (Scripts/fuzz): everything instrumented, with the address sanitizer.
+if Context.environment["CKPT_FUZZ"] != nil {
+  for target in package.targets where target.type == .regular || target.type == .executable {
+    if target.name.hasPrefix("C") && target.swiftSettings == nil {
+      target.cSettings = (target.cSettings ?? []) + [.unsafeFlags(["-fsanitize=fuzzer-no-link,address"])]
+    } else {
+      target.swiftSettings = (target.swiftSettings ?? []) + [.unsafeFlags(["-sanitize=fuzzer,address", "-DLIBFUZZER"])]
+    }
+    if target.name == "fuzz" { target.linkerSettings = [.unsafeFlags(["-sanitize=fuzzer,address"])] }
+  }
+}

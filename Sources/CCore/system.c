@@ -4,17 +4,17 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
+#include <sys/time.h>
 #include <unistd.h>
-#if defined(__linux__)
-#include <linux/fs.h>
-#include <sys/syscall.h>
-#endif
-
 int ck_rename_exclusive(const char *from, const char *to) {
 #if defined(__linux__)
-  if (syscall(SYS_renameat2, AT_FDCWD, from, AT_FDCWD, to, RENAME_NOREPLACE) == 0) return 0;
+  if (renameat2(AT_FDCWD, from, AT_FDCWD, to, RENAME_NOREPLACE) == 0) return 0;
   if (errno != EINVAL && errno != ENOSYS) return errno;
 #elif defined(__APPLE__)
   if (renamex_np(from, to, RENAME_EXCL) == 0) return 0;
@@ -34,11 +34,32 @@ int ck_reserve(int fd, int64_t size) {
 #endif
 }
 
-static volatile sig_atomic_t interrupt;
+// ---- interrupts
+
+static volatile sig_atomic_t interrupt, working, held;
+
+// What an interrupted program removes: paths that were named, the last first, so that a folder follows what is in it.
+struct leftover {
+  struct leftover *next;
+  char path[];
+};
+static _Atomic(struct leftover *) leftovers;
+
+static void leave(int signal) {
+  for (struct leftover *left = leftovers; left; left = left->next) {
+    if (unlink(left->path) != 0) rmdir(left->path);
+  }
+  _exit(128 + signal);
+}
 
 static void remember(int signal) {
-  if (interrupt) _exit(128 + signal);  // asked twice: leave at once
-  interrupt = signal;
+  int asked = interrupt;
+  if (!asked) interrupt = signal;
+  if (!working) leave(signal);
+  // Asked twice, or out of time: at once, but never in the middle of a commit.
+  if (asked && !held) leave(asked);
+  struct itimerval soon = {{0, 0}, {0, held ? 50000 : 500000}};
+  setitimer(ITIMER_REAL, &soon, 0);
 }
 
 int ck_interrupted(void) { return interrupt; }
@@ -46,5 +67,37 @@ int ck_interrupted(void) { return interrupt; }
 void ck_watch_interrupts(void) {
   struct sigaction action = {0};
   action.sa_handler = remember;
-  sigaction(SIGINT, &action, 0), sigaction(SIGTERM, &action, 0), sigaction(SIGHUP, &action, 0);
+  const int signals[] = {SIGINT, SIGTERM, SIGHUP, SIGALRM};
+  // One at a time.
+  for (int i = 0; i < 4; i++) sigaddset(&action.sa_mask, signals[i]);
+  for (int i = 0; i < 4; i++) {
+    struct sigaction before;
+    // What nohup and background jobs of a shell ignore stays ignored.
+    if (sigaction(signals[i], 0, &before) == 0 && before.sa_handler != SIG_IGN) sigaction(signals[i], &action, 0);
+  }
+}
+
+void ck_begin_work(void) { working++; }
+void ck_end_work(void) { working--; }
+void ck_hold_interrupts(int on) { held = on; }
+
+void ck_remove_if_interrupted(const char *path) {
+  size_t size = strlen(path) + 1;
+  struct leftover *left = malloc(sizeof *left + size);
+  if (!left) return;
+  memcpy(left->path, path, size);
+  left->next = leftovers;
+  while (!atomic_compare_exchange_weak(&leftovers, &left->next, left)) {
+  }
+}
+
+// ---- locks
+
+int ck_lock(int fd, int how) {
+  int operation = how == CK_LOCK_WAIT ? LOCK_EX : how == CK_LOCK_TRY ? LOCK_EX | LOCK_NB : LOCK_SH | LOCK_NB;
+  while (flock(fd, operation) != 0) {
+    if (errno != EINTR) return errno;
+    if (interrupt) return EINTR;
+  }
+  return 0;
 }

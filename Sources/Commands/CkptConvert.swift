@@ -24,6 +24,7 @@ public struct CkptConvert: ParsableCommand {
       ckpt-convert verify BEFORE AFTER [--graph GRAPH] [--atol X] [--rtol X]
       ckpt-convert conformance [DIR…] [--junit FILE] [--html FILE]
       ckpt-convert formats [--json]
+      ckpt-convert clean [FOLDER]
       """,
     discussion: """
       INPUT is a checkpoint's prefix, any one of its files, a folder with a 'checkpoint' state file, a SavedModel folder, or one \
@@ -37,12 +38,12 @@ public struct CkptConvert: ParsableCommand {
 
       EXIT STATUS
         0 done, 1 verified and different, 64 usage, 65 corrupt input, 66 not found, 69 not supported or not representable,
-        73 the output cannot be made or is already there, 74 input/output error, 130 interrupted
+        73 the output cannot be made or is already there, 74 input/output error, 130 interrupted (129, 143 by SIGHUP, SIGTERM)
       """,
     version: version,
     subcommands: [
       ConvertCommand.self, InspectCommand.self, RunCommand.self, VerifyCommand.self, ConformanceCommand.self,
-      FormatsCommand.self,
+      FormatsCommand.self, CleanCommand.self,
     ],
     defaultSubcommand: ConvertCommand.self)
 
@@ -65,7 +66,8 @@ public struct CkptConvert: ParsableCommand {
       try command.run()
     } catch let error as CheckpointError {
       Console.say("ckpt-convert: \(error)")
-      Glibc.exit(error.code.rawValue)
+      let interrupt = ck_interrupted()
+      Glibc.exit(error.code == .interrupted && interrupt != 0 ? 128 + interrupt : error.code.rawValue)
     } catch {
       exit(withError: error)
     }

@@ -272,7 +272,13 @@ struct ConvertCommand: ParsableCommand {
       let written = try reader.open(opened.path, options: ReadOptions())
       // What a format has no place for, such as the name of the one variable of an npy file, is not compared.
       let comparable = format.name == "npy" ? try written.renamed(as: result) : written
-      try ByteComparison(jobs: cores, progress: line?.progress).requireEqual(result, comparable)
+      do throws(CheckpointError) {
+        try ByteComparison(jobs: cores, progress: line?.progress).requireEqual(result, comparable)
+      } catch {
+        // A source that changed meanwhile is the better explanation.
+        try result.source.requireUnchanged()
+        throw error
+      }
       line?.finish()
       if verify == .graph { try verifyGraph(source, comparable, plan) }
     }

@@ -102,7 +102,9 @@ struct RunCommand: ParsableCommand {
         load: load, run: Stopwatch.median(laps.map(\.clock)), process: Stopwatch.median(laps.map(\.process)))
     }
     for (i, target) in targets.enumerated() {
-      if let path = target.file { try RunCommand.write(results[i], to: path) }
+      if let path = target.file {
+        try RunCommand.write(results[i], to: path, protecting: (store?.source.files ?? []) + [InputFile(graph.path)])
+      }
     }
     if json {
       Console.print(try text(request, results, targets, times))
@@ -143,7 +145,10 @@ struct RunCommand: ParsableCommand {
     return (String(fetch[..<equals]), String(fetch[fetch.utf8.index(after: equals)...]))
   }
 
-  private static func write(_ tensor: Tensor, to path: String) throws(CheckpointError) {
+  /// - Parameter inputs: files that are not written over.
+  private static func write(
+    _ tensor: Tensor, to path: String, protecting inputs: [InputFile]
+  ) throws(CheckpointError) {
     guard let format = AllFormats.named("npy"), let writer = format.writer else { return }
     let (folder, name) = splitPath(path)
     let stem = format.stem(of: name)
@@ -152,7 +157,7 @@ struct RunCommand: ParsableCommand {
     if let loss = writer.losses(writing: store).first {
       throw CheckpointError(.unsupported, "cannot be written to an .npy file: \(loss.reason)").at(file: path)
     }
-    var staged = try StagedOutput(prefix: joinPath(folder, stem), replacing: true, protecting: [])
+    var staged = try StagedOutput(prefix: joinPath(folder, stem), replacing: true, protecting: inputs)
     try writer.write(store, to: &staged, options: WriteOptions())
     _ = try staged.commit()
   }

@@ -1,3 +1,4 @@
+import CCore
 package import CheckpointCore
 
 #if canImport(Glibc)
@@ -16,6 +17,8 @@ package final class ScratchFolder: Sendable {
     while true {
       let path = joinPath(base, "ckpt-convert-\(getpid())-\(attempt)")
       if unsafe mkdir(path, 0o700) == 0 {
+        unsafe ck_remove_if_interrupted(path)
+        ck_begin_work()
         self.path = path
         return
       }
@@ -26,7 +29,10 @@ package final class ScratchFolder: Sendable {
     }
   }
 
-  deinit { ScratchFolder.remove(path) }
+  deinit {
+    ScratchFolder.remove(path)
+    ck_end_work()
+  }
 
   private static func remove(_ path: String) {
     if Candidate.isFolder(path), !Candidate.isLink(path) {

@@ -210,11 +210,25 @@ struct HeldPart {
 
 extension CheckpointFormat {
   /// Writes a prepared store, and gives the body the prefix at which it can be read. Nothing stays.
+  /// - Throws: `io` where something is left behind.
   func withOutput<R>(
     of store: VariableStore, in folder: String, jobs: Int, _ body: (String) throws(CheckpointError) -> R
   ) throws(CheckpointError) -> R {
+    let place = try ScratchFolder(in: folder)
+    let result = Result { () throws(CheckpointError) in
+      try withStaged(store, joinPath(place.path, "out"), jobs: jobs, body)
+    }
+    guard Candidate.names(in: place.path).isEmpty else {
+      throw CheckpointError(.io, "the \(name) writer leaves files behind")
+    }
+    return try result.get()
+  }
+
+  private func withStaged<R>(
+    _ store: VariableStore, _ prefix: String, jobs: Int, _ body: (String) throws(CheckpointError) -> R
+  ) throws(CheckpointError) -> R {
     guard let writer else { throw CheckpointError(.unsupported, "\(name) has no writer") }
-    var staged = try StagedOutput(prefix: joinPath(folder, "out"), replacing: false, protecting: [])
+    var staged = try StagedOutput(prefix: prefix, replacing: false, protecting: [])
     try writer.write(store, to: &staged, options: WriteOptions(jobs: jobs))
     let result = try body(staged.stagedPrefix)
     // The files go with `staged`, which must live until here.

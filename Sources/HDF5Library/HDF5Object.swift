@@ -64,7 +64,7 @@ package struct HDF5Dataset: Sendable {
 
 extension HDF5Object {
   /// Decodes a reply. Layout: README.md, "Objects".
-  init(_ bytes: [UInt8]) throws(CheckpointError) {
+  package init(_ bytes: [UInt8]) throws(CheckpointError) {
     var fields = ByteCursor(bytes)
     let kind = Int(try fields.byte())
     let path = Name(bytes: try fields.text())

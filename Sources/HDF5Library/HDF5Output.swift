@@ -70,8 +70,9 @@ package struct HDF5Output: ~Copyable {
       request += [2, 0, 0]
     case .tensor(let tensor):
       if let strings = attribute.strings {
+        // Keras before 2.4 decodes what it reads, which h5py 2 leaves it to do for ASCII only.
         let isASCII = strings.allSatisfy { $0.allSatisfy { $0 < 0x80 } }
-        let isText = strings.allSatisfy { String(validating: $0, as: UTF8.self) != nil }
+        let isText = !isASCII && strings.allSatisfy { String(validating: $0, as: UTF8.self) != nil }
         let hasNul = strings.contains { $0.contains(0) }
         let width = strings.map(\.count).max() ?? 0
         if tensor.shape.rank == 0, !hasNul {
@@ -80,7 +81,7 @@ package struct HDF5Output: ~Copyable {
           request.append(2)
           request.append(variable: strings)
         } else {
-          request.append(type: .fixedString(width: max(1, width), isText: isText && !isASCII))
+          request.append(type: .fixedString(width: max(1, width), isText: isText))
           request.append(space: tensor.shape)
           request.append(1)
           for string in strings { request += string + [UInt8](repeating: 0, count: max(1, width) - string.count) }

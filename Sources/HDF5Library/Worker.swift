@@ -204,8 +204,9 @@ package final class HDF5Worker: Sendable {
     let signal = ck_hdf5_bury(process)
     state.isBuried = true
     var failure = error
-    if isInterrupted() { failure = CheckpointError(.interrupted, "interrupted; nothing was written") }
-    if error.message == Ending.gone || error.message == Ending.late {
+    if isInterrupted() {
+      failure = CheckpointError(.interrupted, "interrupted; nothing was written")
+    } else if error.message == Ending.gone || error.message == Ending.late {
       let reason =
         switch (error.message, signal) {
         case (Ending.late, _), (_, CK_HDF5_SIGNAL_TIME): "the HDF5 library took too long over it and was stopped"

@@ -35,7 +35,8 @@ package struct Trial: Sendable {
     var isHanging = false
     // SAFETY: both pointers are used inside the call only.
     while unsafe wait4(process, &status, WNOHANG, &usage) == 0 {
-      if now() - start > Double(6 * seconds), !isHanging {
+      let isInterrupted = (try? throwIfInterrupted()) == nil
+      if isInterrupted || now() - start > Double(6 * seconds), !isHanging {
         isHanging = true
         kill(-process, SIGKILL)
       }

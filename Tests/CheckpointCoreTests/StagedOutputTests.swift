@@ -108,6 +108,80 @@ import Testing
     #expect(try folder.read("model.npy") == [1, 2, 3])
   }
 
+  @Test func twoAtWorkOnTheSameOutputAreOneTooMany() throws {
+    let folder = try TemporaryFolder()
+    var first = try StagedOutput(prefix: folder("model"), replacing: true, protecting: [])
+    try first.create(suffix: ".index", place: .index, size: 1).write([1], at: 0)
+    var other = try StagedOutput(prefix: folder("model"), replacing: true, protecting: [])
+    _ = try other.create(suffix: ".h5", place: .index, size: 1)
+    do {
+      let error = failure {
+        var second = try StagedOutput(prefix: folder("model"), replacing: true, protecting: [])
+        _ = try second.create(suffix: ".index", place: .index, size: 1)
+      }
+      #expect(error?.code == .cannotCreate && error?.message.contains("another ckpt-convert") == true)
+    }
+    _ = try first.commit()
+    var third = try StagedOutput(prefix: folder("model"), replacing: true, protecting: [])
+    _ = try third.create(suffix: ".index", place: .index, size: 1)
+  }
+
+  @Test func whatIsLeftOverIsRemovedAndWhatIsAtWorkIsNot() throws {
+    let folder = try TemporaryFolder()
+    try folder.write([1, 2, 3], to: ".old.1-0.ckpt-convert-tmp/old.npz")
+    try folder.write([1], to: ".own.1-0.ckpt-convert-tmp/folder/file")
+    try folder.write([1], to: ".file.ckpt-convert-tmp")
+    try folder.write([1], to: "model.npz")
+    let output = try StagedOutput(prefix: folder("model"), replacing: true, protecting: [])
+    let outcomes = LeftOver.all(in: folder.path).map { ($0.path, $0.remove()) }
+    #expect(outcomes.count == 4)
+    for (path, outcome) in outcomes {
+      switch path {
+      case folder(".old.1-0.ckpt-convert-tmp"): #expect(outcome == .removed(files: 1, bytes: 3))
+      case folder(".own.1-0.ckpt-convert-tmp"): #expect(outcome == .kept("'folder' in it is no plain file"))
+      case folder(".file.ckpt-convert-tmp"): #expect(outcome == .kept("it cannot be opened: Not a directory"))
+      default: #expect(path.contains(".model.") && outcome == .inUse)
+      }
+    }
+    #expect(folder.names.count == 4 && Candidate.isFolder(splitPath(output.stagedPrefix).folder))
+  }
+
+  @Test func aLongNameIsStaged() throws {
+    let folder = try TemporaryFolder()
+    let name = String(repeating: "\u{1F600}", count: 60)
+    var output = try StagedOutput(prefix: folder(name), replacing: false, protecting: [])
+    _ = try output.create(suffix: ".npz", place: .index, size: 1)
+    _ = try output.commit()
+    #expect(folder.names == [name + ".npz"])
+  }
+
+  /// What the index of the detour says is checked at every step of a commit by Tests/FaultTests.
+  @Test func aDetourLeavesTheFilesUnderTheirOwnNames() throws {
+    let folder = try TemporaryFolder()
+    try folder.write([7], to: "model.npy")
+    try folder.write([8], to: "model.new-1.npy")
+    try folder.write([9], to: "model.json")
+    var output = try StagedOutput(prefix: folder("model"), replacing: true, protecting: [])
+    try output.create(suffix: ".json", place: .index, size: 1).write([1], at: 0)
+    try output.create(suffix: ".npy", size: 1).write([2], at: 0)
+    let detour = try #require(try output.beginDetour())
+    #expect(detour.names == ["model.npy": "model.new-2.npy"])
+    try detour.index.write([3], at: 0)
+    _ = try output.commit()
+    #expect(folder.names == ["model.json", "model.new-1.npy", "model.npy"])
+    #expect(try folder.read("model.json") == [1])
+    #expect(try folder.read("model.npy") == [2])
+  }
+
+  @Test func nothingToReplaceNeedsNoDetour() throws {
+    let folder = try TemporaryFolder()
+    try folder.write([9], to: "model.json")
+    var output = try StagedOutput(prefix: folder("model"), replacing: true, protecting: [])
+    _ = try output.create(suffix: ".json", place: .index, size: 1)
+    _ = try output.create(suffix: ".npy", size: 1)
+    #expect(try output.beginDetour() == nil)
+  }
+
   @Test func needsTheFolder() throws {
     let folder = try TemporaryFolder()
     let error = failure { _ = try StagedOutput(prefix: folder("gone/model"), replacing: false, protecting: []) }

@@ -65,6 +65,16 @@ import Testing
     #expect(try saved(store, WriteOptions(compression: compression, jobs: 2)) == once)
   }
 
+  /// Type messages of a string of variable length: class 9 of version 1, kind 1, the character set, and the size of a reference.
+  @Test(arguments: [("2.1.6", false), ("2.1.6 ü", true)])
+  func aSingleStringIsMarkedAsUTF8OnlyWhereItHasMoreThanASCII(text: String, isMarked: Bool) throws {
+    var store = try VariableStore(["w": .floats([1], [1])])
+    store.groups = [.init(path: "", attributes: [try Attribute(name: "keras_version", text: Array(text.utf8))])]
+    let bytes = try saved(store)
+    #expect(bytes.contains([0x19, 1, 0, 0, 16, 0, 0, 0]), "the mark of the tree is ASCII in any case")
+    #expect(bytes.contains([0x19, 1, 1, 0, 16, 0, 0, 0]) == isMarked)
+  }
+
   @Test func attributesComeBack() throws {
     let text = Array("größe".utf8)
     let attributes = [

@@ -54,6 +54,16 @@ import Testing
         """)
   }
 
+  @Test func replacingOneLeavesNothingOfTheOld() throws {
+    let folder = try TemporaryFolder()
+    try NumPyFormats.flat.save(sample(), to: folder("m"))
+    try folder.write([1], to: "other.npy")
+    let new = try VariableStore(["w": .floats([2], [1, 2])])
+    try NumPyFormats.flat.save(new, to: folder("m"), replacing: true)
+    #expect(folder.names == ["m.index.json", "m.npy", "other.npy"])
+    #expect(try NumPyFormats.flat.load(folder("m")).contents() == new.contents())
+  }
+
   @Test func isReadThroughManifestVectorOrPrefix() throws {
     let folder = try TemporaryFolder()
     let store = try sample()

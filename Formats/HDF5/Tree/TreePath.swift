@@ -1,14 +1,14 @@
-import CheckpointCore
+package import CheckpointCore
 
 /// The path of a dataset for a variable's name. Most names are paths already; the others are escaped, and the dataset gets an
 /// attribute with the name itself. Rules: Tree/FORMAT.md, "Names".
-struct TreePath {
+package struct TreePath {
   /// The attribute that holds a name which its path is not.
   static let attribute: Name = "variable_name"
 
-  let paths: [Name: Name]
+  package let paths: [Name: Name]
 
-  init(_ names: some Sequence<Name>) {
+  package init(_ names: some Sequence<Name>) {
     var paths: [Name: Name] = [:]
     var taken: Set<[UInt8]> = []
     // A name comes before those that continue it, so that a dataset is known before a group of its name could be wanted.
@@ -39,7 +39,7 @@ struct TreePath {
   }
 
   /// The attribute that a dataset needs, where the path is not the name. A NUL cannot stand in a string of HDF5.
-  static func attributes(_ name: Name, at path: Name) throws(CheckpointError) -> [Attribute] {
+  package static func attributes(_ name: Name, at path: Name) throws(CheckpointError) -> [Attribute] {
     if name == path { return [] }
     if name.bytes.contains(0) {
       let bytes = try Tensor(
@@ -50,7 +50,7 @@ struct TreePath {
   }
 
   /// The name of the variable at a path.
-  static func name(_ path: Name, _ attributes: [Attribute]) -> Name {
+  package static func name(_ path: Name, _ attributes: [Attribute]) -> Name {
     guard let found = attributes.first(where: { $0.name == attribute }) else { return path }
     if let strings = found.strings, strings.count == 1 { return Name(bytes: strings[0]) }
     if case .tensor(let tensor) = found.value, tensor.dtype == .uint8, tensor.shape.rank == 1,

@@ -41,6 +41,27 @@ package struct FlatWriter: CheckpointWriter {
       for variable in store.variables { digests.append(try Digest.sha256(of: variable)) }
     }
     try index.write(text(store, vectors, places, sums, digests, options), at: 0)
+    FlatWriter.supersedeOthers(than: vectors.map(\.file), in: &output)
+    if let detour = try output.beginDetour() {
+      let renamed = vectors.map { vector in
+        Manifest.Vector(
+          file: detour.names[vector.file] ?? vector.file, dtype: vector.dtype, elements: vector.elements)
+      }
+      try detour.index.write(text(store, renamed, places, sums, digests, options), at: 0)
+    }
+  }
+
+  /// Vectors of the manifest that is being replaced which the new one does not have.
+  private static func supersedeOthers(than files: [String], in output: inout StagedOutput) {
+    let path = output.prefix + Manifest.suffix
+    guard output.replacing, let old = try? Manifest(contentsOf: InputFile(path)) else { return }
+    for vector in old.vectors where !files.contains(vector.file) {
+      // A manifest that somebody else wrote may name anything; ours names what begins as the output does.
+      let isOurs = vector.file.hasPrefix(output.stem + ".") && vector.file.hasSuffix(".npy")
+      if isOurs, Candidate.isFile(joinPath(output.folder, vector.file)) {
+        output.supersede(joinPath(output.folder, vector.file))
+      }
+    }
   }
 
   /// Elements of the vector that a tensor takes: bytes, for strings.

@@ -163,6 +163,7 @@ enum GraphFacts {
     try buffer.forEachChunk(of: storage, in: 0..<source.size) { (chunk, offset) throws(CheckpointError) in
       try target.write(chunk, at: offset)
     }
+    try source.requireUnchanged()
   }
 
   /// The store without its graph where names have changed and the graph's savers cannot change theirs.

@@ -65,8 +65,30 @@ int ck_rename_exclusive(const char *from, const char *to);
 // that cannot reserve counts as success.
 int ck_reserve(int fd, int64_t size);
 
-// The number of the last interrupting signal (SIGINT, SIGTERM, SIGHUP) since `ck_watch_interrupts`, or 0.
-int ck_interrupted(void);
+// ---- interrupts: SIGINT, SIGTERM, SIGHUP ---------------------------------------------------------------------------
+
+// From now on an interrupt ends the process with status 128 + its number: at once where nothing is being written; else the
+// work is given half a second to stop by itself, and what was named for removal is removed then, or with the second interrupt.
 void ck_watch_interrupts(void);
+
+// The number of the interrupt that came, or 0.
+int ck_interrupted(void);
+
+// Between these something is being written. They nest.
+void ck_begin_work(void);
+void ck_end_work(void);
+
+// While on, an interrupt waits: a commit is done or not begun.
+void ck_hold_interrupts(int on);
+
+// Names a file, or a folder before what is in it. What is no longer there does not matter.
+void ck_remove_if_interrupted(const char *path);
+
+// ---- locks of files and folders, which end with the process ---------------------------------------------------------
+
+enum { CK_LOCK_WAIT, CK_LOCK_TRY, CK_LOCK_SHARED };
+
+// Returns 0 or an errno: EWOULDBLOCK where another holds it and `how` does not wait; others where the file system has no locks.
+int ck_lock(int fd, int how);
 
 #endif

@@ -141,8 +141,13 @@ public func requireMemory(_ count: Int) throws(CheckpointError) {
 extension CheckpointError {
   /// An error of the machine, with its own words for the number.
   public static func system(_ code: Code, _ message: String, _ number: CInt) -> CheckpointError {
+    CheckpointError(code, "\(message): \(reason(number))")
+  }
+
+  /// What the machine calls an errno.
+  static func reason(_ number: CInt) -> String {
     // SAFETY: strerror returns a C string that stays until the next call on this thread; it is copied at once.
-    CheckpointError(code, "\(message): \(unsafe String(cString: strerror(number)))")
+    unsafe String(cString: strerror(number))
   }
 
   static func opening(_ path: String, _ number: CInt) -> CheckpointError {

@@ -15,6 +15,8 @@ public final class OutputFile: Sendable {
 
   /// - Throws: `cannotCreate`, also where the disk cannot hold `size` bytes.
   init(path: String, target: String, size: Int) throws(CheckpointError) {
+    try throwIfInterrupted()
+    unsafe ck_remove_if_interrupted(path)
     descriptor = unsafe open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0o666)
     guard descriptor >= 0 else { throw CheckpointError.system(.cannotCreate, "cannot be made", errno).at(file: target) }
     self.path = path
@@ -65,11 +67,21 @@ public final class OutputFile: Sendable {
   }
 
   func synchronize() throws(CheckpointError) {
+    let failure = makeDurable(descriptor)
+    guard failure == 0 else { throw CheckpointError.system(.io, "cannot be made durable", failure).at(file: target) }
+  }
+}
+
+/// Waits until what was written, or the names in a folder, would survive a loss of power.
+/// - Returns: 0 or an errno.
+func makeDurable(_ descriptor: CInt) -> CInt {
+  while true {
     #if canImport(Darwin)
-      let failed = fcntl(descriptor, F_FULLFSYNC) != 0
+      let result = fcntl(descriptor, F_FULLFSYNC)
     #else
-      let failed = fsync(descriptor) != 0
+      let result = fsync(descriptor)
     #endif
-    guard !failed else { throw CheckpointError.system(.io, "cannot be made durable", errno).at(file: target) }
+    if result == 0 { return 0 }
+    if errno != EINTR { return errno }
   }
 }

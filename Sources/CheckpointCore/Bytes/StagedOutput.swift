@@ -30,9 +30,10 @@ public struct StagedOutput: ~Copyable {
   /// Whether files that are there may be replaced.
   public let replacing: Bool
 
-  private let staging: String
+  private let staging: StagingFolder
   private var files: [(file: OutputFile, place: Place)] = []
   private var superseded: [String] = []
+  private var detour: Detour?
   private let protected: [InputFile]
 
   /// A file that was moved into place.
@@ -48,32 +49,16 @@ public struct StagedOutput: ~Copyable {
     self.prefix = prefix
     self.replacing = replacing
     self.protected = protected
-    var status = stat()
-    guard unsafe stat(folder, &status) == 0, status.st_mode & S_IFMT == S_IFDIR else {
-      throw CheckpointError(.cannotCreate, "there is no folder of this name", remedy: "make it first: mkdir -p").at(
-        file: folder)
-    }
-    var attempt = 0
-    while true {
-      let path = joinPath(folder, ".\(stem.prefix(100)).\(getpid())-\(attempt).ckpt-convert-tmp")
-      if unsafe mkdir(path, 0o700) == 0 {
-        staging = path
-        return
-      }
-      attempt += 1
-      guard errno == EEXIST, attempt < 100 else {
-        throw CheckpointError.system(.cannotCreate, "cannot be written to", errno).at(file: folder)
-      }
-    }
+    staging = try StagingFolder(in: folder, for: stem)
   }
 
   deinit {
     for entry in files { unsafe unlink(entry.file.path) }
-    unsafe rmdir(staging)
+    if let detour { unsafe unlink(detour.index.path) }
   }
 
   /// The prefix at which a reader finds the output before it is committed.
-  public var stagedPrefix: String { joinPath(staging, stem) }
+  public var stagedPrefix: String { joinPath(staging.path, stem) }
 
   /// Begins the file `stem + suffix`, or one of another name in the same folder.
   /// - Parameter size: bytes to reserve, so that a full disk shows before the work is done.
@@ -96,13 +81,63 @@ public struct StagedOutput: ~Copyable {
         throw CheckpointError(.cannotCreate, "is a folder").at(file: target)
       }
     }
-    let file = try OutputFile(path: joinPath(staging, name), target: target, size: size)
+    let path = joinPath(staging.path, name)
+    let make = { () throws(CheckpointError) in try OutputFile(path: path, target: target, size: size) }
+    let file = place == .index ? try staging.claim(name, make) : try make()
     files.append((file, place))
     return file
   }
 
-  /// Names a file of the output that is being replaced; it is removed after the commit.
-  public mutating func supersede(_ path: String) { superseded.append(path) }
+  /// Names a file of the output that is being replaced; it is removed after the commit. What belongs to the input stays.
+  public mutating func supersede(_ path: String) {
+    if !protected.contains(where: { $0.isSameFile(as: path) }) { superseded.append(path) }
+  }
+
+  // ---- replacing files under their own names
+
+  /// Files that are there cannot be replaced together under their own names in one step. So the new ones get second names
+  /// first, and an index of the detour, in the old one's place, that refers to those; then the files are replaced, then the
+  /// index by that which refers to them. At every moment the index that is there leads to whole files, old or new.
+  private struct Detour {
+    let index: OutputFile
+    /// Path of every content file's second name.
+    let paths: [String: String]
+  }
+
+  /// Begins the index of the detour, after all content and the index itself.
+  /// - Returns: nil where no content replaces anything; else the index and, by name, the second name of every content file.
+  public mutating func beginDetour() throws(CheckpointError) -> (index: OutputFile, names: [String: String])? {
+    let content = files.filter { $0.place == .content }.map { splitPath($0.file.target).last }
+    guard replacing, content.contains(where: { Candidate.exists(joinPath(folder, $0)) }),
+      let index = files.first(where: { $0.place == .index })?.file
+    else { return nil }
+    var names: [String: String] = [:]
+    for name in content {
+      let rest = name.hasPrefix(stem) ? name.dropFirst(stem.count) : name[...]
+      var number = 1
+      while Candidate.exists(joinPath(folder, "\(stem).new-\(number)\(rest)")) { number += 1 }
+      names[name] = "\(stem).new-\(number)\(rest)"
+    }
+    let file = try OutputFile(path: index.path + ".detour", target: index.target, size: 0)
+    detour = Detour(index: file, paths: names.mapValues { joinPath(folder, $0) })
+    return (file, names)
+  }
+
+  // ---- the commit
+
+  /// One change of the output's folder.
+  private enum Step {
+    case move(OutputFile)
+    /// A second name for a file.
+    case link(OutputFile, String)
+
+    var target: String {
+      switch self {
+      case .move(let file): file.target
+      case .link(_, let path): path
+      }
+    }
+  }
 
   /// Makes the output durable and moves it into place: content, then the index, then what points to it.
   /// - Returns: the files in place, the index first.
@@ -112,31 +147,57 @@ public struct StagedOutput: ~Copyable {
       Finished(path: entry.file.target, bytes: try entry.file.size())
     }
     for entry in files { try entry.file.synchronize() }
-    try synchronizeFolder(staging)
-    files.sort { $0.place < $1.place }
-    var place = Place.content
-    var moved: [String] = []
+    try detour?.index.synchronize()
+    try synchronizeFolder(staging.path)
+    try throwIfInterrupted()
+    ck_hold_interrupts(1)
+    defer { ck_hold_interrupts(0) }
+    // What was not there before and is of no use until the index is in place.
+    var added: [String] = []
     do throws(CheckpointError) {
-      while !files.isEmpty {
-        let (file, next) = files[0]
-        if next != place {
-          // What was renamed so far must be durable before the index can be.
-          try synchronizeFolder(folder)
-          place = next
+      for (steps, endsIn) in stages() where !steps.isEmpty {
+        for step in steps {
+          let isNew = !replacing || !Candidate.exists(step.target)
+          try take(step, replacing: replacing || endsIn == .pointer)
+          if isNew, endsIn != .pointer { added.append(step.target) }
+          // The old index is gone: from here on the new checkpoint is the only one.
+          if !isNew, endsIn == .index { added = [] }
         }
-        try move(file.path, to: file.target, replacing: replacing || next == .pointer)
-        // What something points to stays.
-        if next == .pointer { moved = [] } else { moved.append(file.target) }
-        files.removeFirst()
+        // Each stage must be durable before the next can be.
+        try synchronizeFolder(folder)
+        if endsIn == .index { added = [] }
       }
-      try synchronizeFolder(folder)
     } catch {
-      // Nothing was there before, so that nothing stays; the index goes first.
-      if !replacing { for path in moved.reversed() { unsafe unlink(path) } }
+      // The index goes first.
+      for path in added.reversed() { unsafe unlink(path) }
       throw error
     }
-    for path in superseded { unsafe unlink(path) }
+    for path in superseded + (detour.map { Array($0.paths.values) } ?? []) { unsafe unlink(path) }
     return finished
+  }
+
+  /// The steps, and what is in place after each stage of them: the index's stages make the output the new one.
+  private func stages() -> [(steps: [Step], endsIn: Place)] {
+    let last = [(moves(to: .index), Place.index), (moves(to: .pointer), .pointer)]
+    guard let detour else { return [(moves(to: .content), .content)] + last }
+    let links = files.compactMap { entry in
+      detour.paths[splitPath(entry.file.target).last].map { Step.link(entry.file, $0) }
+    }
+    return [(links, .content), ([.move(detour.index)], .index), (moves(to: .content), .index)] + last
+  }
+
+  private func moves(to place: Place) -> [Step] { files.filter { $0.place == place }.map { .move($0.file) } }
+
+  private func take(_ step: Step, replacing: Bool) throws(CheckpointError) {
+    switch step {
+    case .move(let file): try move(file.path, to: file.target, replacing: replacing)
+    case .link(let file, let path):
+      guard unsafe link(file.path, path) == 0 else {
+        throw CheckpointError.system(.cannotCreate, "cannot be replaced at a stroke", errno).advising(
+          "choose another name with -o, or remove the old one first"
+        ).at(file: file.target)
+      }
+    }
   }
 
   private func move(_ path: String, to target: String, replacing: Bool) throws(CheckpointError) {
@@ -152,8 +213,9 @@ public struct StagedOutput: ~Copyable {
     guard descriptor >= 0 else { throw CheckpointError.system(.io, "cannot be opened", errno).at(file: path) }
     defer { close(descriptor) }
     // Some network file systems cannot synchronise a folder and say EINVAL.
-    guard fsync(descriptor) == 0 || errno == EINVAL else {
-      throw CheckpointError.system(.io, "cannot be made durable", errno).at(file: path)
+    let failure = makeDurable(descriptor)
+    guard failure == 0 || failure == EINVAL else {
+      throw CheckpointError.system(.io, "cannot be made durable", failure).at(file: path)
     }
   }
 }

@@ -1,0 +1,95 @@
+import CheckpointCore
+import FuzzTargets
+
+#if canImport(Glibc)
+  import Glibc
+#else
+  import Darwin
+#endif
+
+/// Gives damaged inputs to one parser. README.md says what is counted.
+@main
+struct Fuzz {
+  static func main() throws {
+    #if LIBFUZZER
+      LibFuzzer.run(try FuzzTarget.all(cases: "Conformance/Cases"))
+    #else
+      let arguments = CommandLine.arguments
+      let numbers = arguments.dropFirst(3).compactMap { Int($0) }
+      let targets = try arguments.count > 1 ? FuzzTarget.all(cases: arguments[1]) : []
+      guard arguments.count > 2, let target = targets.first(where: { $0.name == arguments[2] }) else {
+        print("usage: fuzz CASES TARGET [COUNT [SEED [FIRST [FILE]]]]   FILE takes the input FIRST, nothing is parsed")
+        print("targets: \(targets.map(\.name).joined(separator: " "))")
+        exit(64)
+      }
+      let (count, seed) = (numbers.first ?? 1_000_000, numbers.count > 1 ? numbers[1] : 1)
+      let first = numbers.count > 2 ? numbers[2] : 0
+      let mutator = FuzzMutator(target, random: UInt64(seed))
+      if arguments.count > 6 {
+        return try mutator.write(first, to: arguments[6])
+      }
+      try run(target, mutator, first..<first + count, seed: seed)
+    #endif
+  }
+
+  #if !LIBFUZZER
+    /// Seconds after which an input counts as hanging; twice as many end the process.
+    private static let longest = 1.0
+
+    private static func run(_ target: FuzzTarget, _ mutator: FuzzMutator, _ range: Range<Int>, seed: Int) throws {
+      limitMemory()
+      // Where it stood when a signal ended it.
+      let current = unsafe open("/tmp/ckpt-convert-fuzz-\(target.name)", O_RDWR | O_CREAT | O_CLOEXEC, 0o666)
+      let session = try FuzzSession(target)
+      var failures = 0
+      var slowest = (seconds: 0.0, input: 0)
+      let start = now()
+      for index in range {
+        var number = index
+        unsafe pwrite(current, &number, 8, 0)
+        let input = mutator.input(index)
+        alarm(UInt32(2 * longest))
+        let begin = now()
+        let problem = session.feed(input.bytes, seed: input.seed, isRepaired: input.isRepaired)
+        let seconds = now() - begin
+        if seconds > slowest.seconds { slowest = (seconds, index) }
+        if let problem = problem ?? (seconds > longest ? "took \(seconds) s" : nil) {
+          failures += 1
+          print("FAILED \(target.name), seed \(seed), input \(index): \(problem)")
+        }
+      }
+      alarm(0)
+      print(
+        "\(target.name), seed \(seed), inputs \(range.lowerBound) to \(range.upperBound - 1): \(failures) failures; "
+          + "\(session.accepted) accepted, \(session.refused) refused; \(Int(now() - start)) s, slowest "
+          + "\(Int(slowest.seconds * 1000)) ms (input \(slowest.input)), largest \(peak() >> 10) MiB")
+      if failures > 0 { exit(1) }
+    }
+
+    /// 2 GiB of addresses: what wants more fails.
+    private static func limitMemory() {
+      #if canImport(Glibc)
+        var limit = rlimit(rlim_cur: 2 << 30, rlim_max: 2 << 30)
+        unsafe setrlimit(__rlimit_resource_t(RLIMIT_AS.rawValue), &limit)
+      #endif
+    }
+
+    /// Largest resident memory so far, in the machine's unit: KiB on Linux.
+    private static func peak() -> Int {
+      var usage = rusage()
+      #if canImport(Glibc)
+        unsafe getrusage(__rusage_who_t(RUSAGE_SELF.rawValue), &usage)
+      #else
+        unsafe getrusage(RUSAGE_SELF, &usage)
+      #endif
+      return usage.ru_maxrss
+    }
+
+    /// Seconds of the monotonic clock.
+    private static func now() -> Double {
+      var time = timespec()
+      unsafe clock_gettime(CLOCK_MONOTONIC, &time)
+      return Double(time.tv_sec) + Double(time.tv_nsec) / 1e9
+    }
+  #endif
+}

@@ -1,0 +1,118 @@
+import CheckpointCore
+import Foundation
+import TestKit
+
+#if canImport(Glibc)
+  import Glibc
+#else
+  import Darwin
+#endif
+
+/// A parser that takes bytes from strangers, the sound inputs that damaged ones are made of, and what must hold for any input: an
+/// answer or an error of the contract.
+public struct FuzzTarget: Sendable {
+  /// A sound file, and those that lie beside it.
+  public struct Seed: Sendable {
+    public let bytes: [UInt8]
+    var others: [String: [UInt8]] = [:]
+  }
+
+  public let name: String
+  /// What the file is called that the bytes become.
+  let file: String
+  public let seeds: [Seed]
+  /// Whether every byte that means something is covered by a checksum, so that what is accepted must be what the seed holds.
+  let isSummed: Bool
+  /// Makes the checksums of a damaged file right again, so that what lies behind them is reached.
+  public let repair: (@Sendable ([UInt8]) -> [UInt8])?
+  /// Reads the file at a path; the answer is a sum of all that was found.
+  let read: @Sendable (String) throws -> UInt32
+
+  init(
+    _ name: String, file: String, seeds: [Seed], isSummed: Bool = false,
+    repair: (@Sendable ([UInt8]) -> [UInt8])? = nil, read: @escaping @Sendable (String) throws -> UInt32
+  ) {
+    (self.name, self.file, self.seeds, self.isSummed) = (name, file, seeds, isSummed)
+    (self.repair, self.read) = (repair, read)
+  }
+}
+
+/// A target at work in a folder of its own.
+public final class FuzzSession {
+  private static let documented: Set<CheckpointError.Code> = [.corrupt, .notFound, .unsupported, .usage]
+
+  public let target: FuzzTarget
+  private let folders: [TemporaryFolder]
+  private let sums: [UInt32]
+  public private(set) var accepted = 0
+  public private(set) var refused = 0
+
+  /// - Throws: where a seed itself is refused.
+  public init(_ target: FuzzTarget) throws {
+    self.target = target
+    folders = try target.seeds.map { seed in
+      let folder = try TemporaryFolder()
+      for (name, bytes) in seed.others { try folder.write(bytes, to: name) }
+      return folder
+    }
+    sums = try zip(target.seeds, folders).map { seed, folder in
+      try target.read(try folder.write(seed.bytes, to: target.file))
+    }
+  }
+
+  /// - Parameters:
+  ///   - seed: what the bytes were made of.
+  ///   - isRepaired: whether checksums were made right, so that other content is no surprise.
+  /// - Returns: what must not be, or nil.
+  public func feed(_ bytes: [UInt8], seed: Int, isRepaired: Bool) -> String? {
+    let path = folders[seed](target.file)
+    let descriptor = unsafe open(path, O_WRONLY | O_TRUNC | O_CLOEXEC)
+    // SAFETY: the pointer is used inside the closure only, for the bytes that the array has.
+    let put = unsafe bytes.withUnsafeBytes { unsafe write(descriptor, $0.baseAddress, $0.count) }
+    close(descriptor)
+    guard put == bytes.count else { return "the input cannot be written" }
+    do {
+      let sum = try target.read(path)
+      accepted += 1
+      if target.isSummed, !isRepaired, sum != sums[seed] { return "other content is accepted in silence" }
+    } catch let error as CheckpointError {
+      refused += 1
+      if !FuzzSession.documented.contains(error.code) { return "\(error.code): \(error)" }
+    } catch {
+      return "\(error)"
+    }
+    return nil
+  }
+}
+
+/// Damage of every kind for a target: that of `Mutator`, and pieces put in where there were none.
+public struct FuzzMutator: Sendable {
+  private let target: FuzzTarget
+  private let mutators: [Mutator]
+  private let random: UInt64
+
+  public init(_ target: FuzzTarget, random: UInt64) {
+    self.target = target
+    self.random = random
+    mutators = target.seeds.map { Mutator([.init(name: target.name, bytes: $0.bytes)], random: random) }
+  }
+
+  /// The input of a number. Every other one is repaired, where the target has checksums.
+  public func input(_ index: Int) -> (bytes: [UInt8], seed: Int, isRepaired: Bool) {
+    var source = RandomSource(seed: random ^ UInt64(index) &* 0x9E37_79B9)
+    let seed = source.below(mutators.count)
+    var bytes = mutators[seed].input(index).bytes
+    if source.below(4) == 0, !bytes.isEmpty {
+      let start = source.below(bytes.count)
+      let piece = Array(bytes[start..<min(bytes.count, start + 1 + source.below(16))])
+      bytes.insert(contentsOf: piece, at: source.below(bytes.count))
+    }
+    guard let repair = target.repair, index % 2 == 1 else { return (bytes, seed, false) }
+    return (repair(bytes), seed, true)
+  }
+
+  /// Writes the input of a number to a file.
+  public func write(_ index: Int, to path: String) throws {
+    try Data(input(index).bytes).write(to: URL(fileURLWithPath: path))
+  }
+}
