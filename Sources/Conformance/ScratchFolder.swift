@@ -13,17 +13,19 @@ package final class ScratchFolder: Sendable {
 
   /// - Parameter base: the folder to make it in, such as `/tmp`.
   package init(in base: String) throws(CheckpointError) {
+    // From here on an interrupt waits for what it must remove.
+    ck_begin_work()
     var attempt = 0
     while true {
       let path = joinPath(base, "ckpt-convert-\(getpid())-\(attempt)")
       if unsafe mkdir(path, 0o700) == 0 {
         unsafe ck_remove_if_interrupted(path)
-        ck_begin_work()
         self.path = path
         return
       }
       attempt += 1
       guard errno == EEXIST, attempt < 10_000 else {
+        ck_end_work()
         throw CheckpointError.system(.cannotCreate, "cannot be written to", errno).at(file: base)
       }
     }
