@@ -24,6 +24,7 @@ public struct CkptConvert: ParsableCommand {
       ckpt-convert check INPUT [--json]
       ckpt-convert run GRAPH [--weights CKPT] --feed NAME=FILE|VALUE --fetch NAME[=FILE.npy]
       ckpt-convert verify BEFORE AFTER [--graph GRAPH] [--atol X] [--rtol X]
+      ckpt-convert conformance [DIR…] [--junit FILE] [--html FILE]
       ckpt-convert formats [--json]
       ckpt-convert clean [FOLDER]
       """,
@@ -44,7 +45,7 @@ public struct CkptConvert: ParsableCommand {
     version: version,
     subcommands: [
       ConvertCommand.self, InspectCommand.self, DiffCommand.self, CheckCommand.self, RunCommand.self,
-      VerifyCommand.self, FormatsCommand.self, CleanCommand.self,
+      VerifyCommand.self, ConformanceCommand.self, FormatsCommand.self, CleanCommand.self,
     ],
     defaultSubcommand: ConvertCommand.self)
 

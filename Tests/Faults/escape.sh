@@ -8,7 +8,7 @@
 need strace "apt-get install strace"
 strace -o /dev/null true 2>/dev/null || { echo "skipped: strace may not trace here"; exit 0; }
 slowest=0
-allowed='^(/usr/|/lib|/etc/(ld\.so|localtime|ssl/|gss/|krb5|nsswitch|passwd|selinux)|/proc/|/sys/|/dev/(null|urandom|zero)|/tmp/\.?ckpt-convert-keras)'
+allowed='^(/usr/|.*/usr/lib/swift/linux/lib|/lib|/etc/(ld\.so|localtime|ssl/|gss/|krb5|nsswitch|passwd|selinux)|/proc/|/sys/|/dev/(null|urandom|zero)|/tmp/\.?ckpt-convert-keras)'
 toolFolder=$(dirname "$tool")
 
 for folder in "$cases"/damaged/*/ ${2:+$(find "$2" -mindepth 2 -maxdepth 2 -type d)}; do

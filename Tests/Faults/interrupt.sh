@@ -15,6 +15,8 @@ names=(INT TERM HUP)
 slowest=0
 formats=(tf-bundle tf-v1 npy-flat npz safetensors hdf5)
 now() { echo $((${EPOCHREALTIME/[.,]/} / 1000)); }
+# A child that a signal meets before it has become the program would end as this script does: by removing the folder.
+trap - EXIT
 # Without job control a background process ignores SIGINT.
 set -m
 for ((i = 0; i < count; i++)); do
@@ -42,4 +44,5 @@ for ((i = 0; i < count; i++)); do
   mkdir "$work/out"
 done
 [ "$before" = "$(fingerprint "$source")" ] || fail "the source changed"
+trap 'rm -rf "$work"' EXIT
 report "; $(for status in "${!ended[@]}"; do printf 'status %s: %s, ' "$status" "${ended[$status]}"; done)slowest $slowest ms"

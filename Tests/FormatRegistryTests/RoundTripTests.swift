@@ -93,7 +93,9 @@ import Testing
     for first in formats {
       for second in formats {
         let lost = Set([first, second].flatMap { $0.writer?.losses(writing: all).map(\.variable) ?? [] })
-        let store = try all.replacing(all.variables.filter { !lost.contains($0.name) })
+        // V1 has numbers for truth values, and random bytes are other numbers than theirs.
+        let store = try all.replacing(
+          all.variables.filter { !lost.contains($0.name) && $0.tensor.dtype != .bool })
         let folder = try TemporaryFolder()
         try first.save(store, to: folder("a"))
         try second.save(first.load(folder("a")), to: folder("b"))

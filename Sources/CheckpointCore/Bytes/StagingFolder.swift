@@ -18,6 +18,21 @@ struct StagingFolder: ~Copyable {
 
   /// - Throws: `cannotCreate` where the parent is missing or cannot be written to.
   init(in parent: String, for stem: String) throws(CheckpointError) {
+    // From here on an interrupt waits for what it must remove.
+    ck_begin_work()
+    let made = Result { () throws(CheckpointError) in try StagingFolder.make(in: parent, for: stem) }
+    switch made {
+    case .success(let (path, lock)):
+      self.parent = parent
+      self.path = path
+      self.lock = lock
+    case .failure(let error):
+      ck_end_work()
+      throw error
+    }
+  }
+
+  private static func make(in parent: String, for stem: String) throws(CheckpointError) -> (path: String, lock: CInt) {
     var status = stat()
     guard unsafe stat(parent, &status) == 0, status.st_mode & S_IFMT == S_IFDIR else {
       throw CheckpointError(.cannotCreate, "there is no folder of this name", remedy: "make it first: mkdir -p").at(
@@ -26,29 +41,19 @@ struct StagingFolder: ~Copyable {
     // A name has room for 255 bytes; what is left of a long one is for people to recognise.
     var shown = stem[...]
     while shown.utf8.count > 100 { shown.removeLast() }
-    var attempt = 0
-    while true {
-      let path = joinPath(parent, ".\(shown).\(getpid())-\(attempt)\(StagingFolder.suffix)")
+    for attempt in 0..<100 {
+      let path = joinPath(parent, ".\(shown).\(getpid())-\(attempt)\(suffix)")
       if unsafe mkdir(path, 0o700) == 0 {
         unsafe ck_remove_if_interrupted(path)
-        if let lock = StagingFolder.lock(path) {
-          self.parent = parent
-          self.path = path
-          self.lock = lock
-          ck_begin_work()
-          return
-        }
+        if let lock = lock(path) { return (path, lock) }
         unsafe rmdir(path)
       } else if errno != EEXIST {
         throw CheckpointError.system(.cannotCreate, "cannot be written to", errno).at(file: parent)
       }
-      attempt += 1
-      guard attempt < 100 else {
-        throw CheckpointError(
-          .cannotCreate, "is full of what others left behind", remedy: "remove it with 'ckpt-convert clean'"
-        ).at(file: parent)
-      }
     }
+    throw CheckpointError(
+      .cannotCreate, "is full of what others left behind", remedy: "remove it with 'ckpt-convert clean'"
+    ).at(file: parent)
   }
 
   /// - Returns: nil where the folder was cleaned away before it was locked.

@@ -92,7 +92,7 @@ struct DiffCommand: ParsableCommand {
       difference, first: first, second: second ?? names ?? "", isGraph: names != nil, limit: limit == 0 ? .max : limit)
     Console.print(json ? report.json() : Array((report.text(columns: Console.columns) + "\n").utf8))
     if let writeMap {
-      try ReportFile.write(report.map(), to: writeMap, protecting: a.source.files + b.source.files)
+      try ReportFile.write(report.map(), to: writeMap, replacing: true, protecting: a.source.files + b.source.files)
     }
     for store in [a, b] { try store.source.requireUnchanged() }
     if let failure = difference.common.lazy.compactMap(\.failure).first { throw failure }
