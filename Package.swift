@@ -70,16 +70,21 @@ let package = Package(
     room("Reports", ["CheckpointCore"]),
     room("Conversion", ["CheckpointCore", "ProtoWire"]),
     room("Verifier", ["CheckpointCore", "ProtoWire", "GraphRuntime"]),
+    room("Trial", ["CheckpointCore"]),
+    room(
+      "Conformance", ["CCore", "CheckpointCore", "FormatRegistry", "GraphRuntime", "ProtoWire", "Trial", "Verifier"]),
     room(
       "Commands",
       [
-        "CCore", "CheckpointCore", "Conversion", "FormatRegistry", "GraphRuntime", "HDF5Library", "ProtoWire",
-        "Verifier", "ZipArchive", .product(name: "ArgumentParser", package: "swift-argument-parser"),
+        "CCore", "CheckpointCore", "Conformance", "Conversion", "FormatRegistry", "GraphRuntime", "HDF5Library",
+        "ProtoWire", "Reports", "Verifier", "ZipArchive",
+        .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ]),
     .executableTarget(name: "ckpt-convert", dependencies: ["Commands"], swiftSettings: house),
     // Tests. TestKit is what they share.
     .target(
-      name: "TestKit", dependencies: ["CheckpointCore", "ProtoWire"], path: "Tests/TestKit", swiftSettings: house),
+      name: "TestKit", dependencies: ["CheckpointCore", "ProtoWire", "Trial"], path: "Tests/TestKit",
+      swiftSettings: house),
     .executableTarget(
       name: "mutate", dependencies: ["CheckpointCore", "TestKit"], path: "Tests/Mutations", exclude: ["README.md"],
       swiftSettings: house),
@@ -112,7 +117,10 @@ let package = Package(
     tests("TranscriptTests", ["CheckpointCore"]),
     tests(
       "ConformanceTests", path: "Conformance/Runner",
-      ["CheckpointCore", "Conversion", "FormatRegistry", "GraphRuntime", "Verifier"]),
+      [
+        "CheckpointCore", "Conformance", "Conversion", "FormatRegistry", "GraphRuntime", "HDF5Library", "Verifier",
+        "ckpt-convert",
+      ]),
   ]
 )
 

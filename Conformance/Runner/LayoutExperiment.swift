@@ -10,7 +10,7 @@ import Verifier
 
 /// The experiment of `Conformance/LayoutInference`: which layout is found for vectors that nobody described.
 @Suite struct LayoutExperiment {
-  private static let folder = Case.root + "/LayoutInference/"
+  private static let folder = ConformanceTests.root + "/LayoutInference/"
 
   /// A vector, the graph of its network, one recorded answer, and the order in which its variables really lie.
   struct Vector: Sendable, CustomTestStringConvertible {

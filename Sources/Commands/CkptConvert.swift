@@ -22,6 +22,7 @@ public struct CkptConvert: ParsableCommand {
       ckpt-convert inspect INPUT [--json] [--digests]
       ckpt-convert run GRAPH [--weights CKPT] --feed NAME=FILE|VALUE --fetch NAME[=FILE.npy]
       ckpt-convert verify BEFORE AFTER [--graph GRAPH] [--atol X] [--rtol X]
+      ckpt-convert conformance [DIR…] [--junit FILE] [--html FILE]
       ckpt-convert formats [--json]
       ckpt-convert clean [FOLDER]
       """,
@@ -41,8 +42,8 @@ public struct CkptConvert: ParsableCommand {
       """,
     version: version,
     subcommands: [
-      ConvertCommand.self, InspectCommand.self, RunCommand.self, VerifyCommand.self, FormatsCommand.self,
-      CleanCommand.self,
+      ConvertCommand.self, InspectCommand.self, RunCommand.self, VerifyCommand.self, ConformanceCommand.self,
+      FormatsCommand.self, CleanCommand.self,
     ],
     defaultSubcommand: ConvertCommand.self)
 

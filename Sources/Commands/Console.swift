@@ -26,6 +26,13 @@ enum Console {
     return Int(size.ws_col)
   }
 
+  /// Whether standard output is a terminal that may be given colours (no-color.org).
+  static var hasColor: Bool {
+    let refusal = unsafe getenv("NO_COLOR").map { unsafe $0.pointee != 0 } ?? false
+    let isDumb = unsafe getenv("TERM").map { unsafe strcmp($0, "dumb") == 0 } ?? true
+    return isatty(STDOUT_FILENO) != 0 && !refusal && !isDumb
+  }
+
   static func ignoreBrokenPipes() { signal(SIGPIPE, SIG_IGN) }
 
   /// A limit on the size of files is an error of the write that meets it, as a full disk is.

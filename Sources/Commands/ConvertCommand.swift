@@ -173,7 +173,7 @@ struct ConvertCommand: ParsableCommand {
     plan.losses += prepared.losses
     let unheld = writer.losses(writing: result)
     plan.losses += unheld
-    if let path = self.plan { try write(plan.json(), to: path) }
+    if let path = self.plan { try ReportFile.write(plan.json(), to: path, replacing: force) }
     if dryRun {
       Report.plan(plan, store, result, to: format.name, asJSON: json)
     } else if !quiet {
@@ -311,12 +311,5 @@ struct ConvertCommand: ParsableCommand {
     guard report.isSame else {
       throw CheckpointError(.different, "the graph does not compute the same with the output; nothing was written")
     }
-  }
-
-  private func write(_ bytes: [UInt8], to path: String) throws(CheckpointError) {
-    let (folder, name) = splitPath(path)
-    var staged = try StagedOutput(prefix: joinPath(folder, name), replacing: force, protecting: [])
-    try staged.create(size: bytes.count).write(bytes, at: 0)
-    _ = try staged.commit()
   }
 }

@@ -17,21 +17,29 @@ enum ProgressChoice: String, ExpressibleByArgument, CaseIterable {
   case never
 }
 
-/// One line on standard error that is written over and over: bytes, rate, time left.
+/// One line on standard error that is written over and over: what is done, rate, time left.
 final class ProgressLine: Sendable {
+  /// What is counted.
+  enum Unit {
+    case bytes
+    case checkpoints
+  }
+
   let progress = Progress()
   private let title: String
   private let total: Int
+  private let unit: Unit
   /// Dispatch sources may be used from any thread, which their protocol does not say.
   private nonisolated(unsafe) let timer: any DispatchSourceTimer
   private let start: DispatchTime
   private let shown = Atomic(false)
 
   /// - Returns: nil where nothing is to be shown.
-  init?(_ title: String, total: Int, _ choice: ProgressChoice) {
+  init?(_ title: String, total: Int, _ choice: ProgressChoice, unit: Unit = .bytes) {
     guard choice == .always || (choice == .auto && Console.isErrorTerminal) else { return nil }
     self.title = title
     self.total = total
+    self.unit = unit
     start = .now()
     unsafe timer = DispatchSource.makeTimerSource(queue: DispatchQueue(label: "progress"))
     unsafe timer.setEventHandler { [weak self] in self?.show() }
@@ -46,8 +54,12 @@ final class ProgressLine: Sendable {
     let rate = seconds > 0 ? Double(done) / seconds : 0
     let left = rate > 0 ? Int((Double(max(0, total - done)) / rate).rounded(.up)) : 0
     let percent = total > 0 ? min(100, done * 100 / total) : 100
-    let text =
-      "\r\u{1b}[K\(title) \(percent) %  \(Console.size(done)) of \(Console.size(total))  \(Console.size(Int(rate)))/s  \(left) s left"
+    let amount =
+      switch unit {
+      case .bytes: "\(Console.size(done)) of \(Console.size(total))  \(Console.size(Int(rate)))/s"
+      case .checkpoints: "\(done) of \(Console.plural(total, "checkpoint"))"
+      }
+    let text = "\r\u{1b}[K\(title) \(percent) %  \(amount)  \(left) s left"
     Console.write(Array(text.utf8), to: STDERR_FILENO)
   }
 

@@ -3,6 +3,7 @@ import CheckpointCore
 import FormatRegistry
 import GraphRuntime
 import ProtoWire
+import Reports
 import Verifier
 
 /// `ckpt-convert run GRAPH`

@@ -48,6 +48,15 @@ struct VerifyCommand: ParsableCommand {
   @Flag(help: "Print one JSON object.")
   var json = false
 
+  @Option(help: ArgumentHelp("Write the results as JUnit XML.", valueName: "file"), completion: .file())
+  var junit: String?
+
+  @Option(
+    help: ArgumentHelp(
+      "Write one HTML page: variables that differ, the distance of every fetch, every node of the graph that differs.",
+      valueName: "file"), completion: .file())
+  var html: String?
+
   @Option(help: ArgumentHelp("Threads (default: one a core). The values do not depend on it.", valueName: "n"))
   var jobs: Int?
 
@@ -78,6 +87,8 @@ struct VerifyCommand: ParsableCommand {
     }
     try first.source.requireUnchanged()
     try second.source.requireUnchanged()
+    if let junit { try ReportFile.write(VerifyReport.suites(report), to: junit) }
+    if let html { try ReportFile.write(VerifyReport.page(report, before: before, after: after), to: html) }
     if json {
       Console.print(VerifyReport.json(report, before: before, after: after))
     } else {
@@ -123,7 +134,7 @@ enum VerifyReport {
     for finding in report.fetches { table.append(row(finding)) }
     for finding in report.expectations { table.append(row(finding, suffix: " (recorded)")) }
     lines.append(table.text(columns: nil))
-    if let node = report.firstDifference {
+    if let node = report.divergence.first {
       lines.append("the first node that differs: '\(node.node)' (\(node.op)), output \(node.output)")
     }
     return lines.joined(separator: "\n")
@@ -182,7 +193,7 @@ enum VerifyReport {
         }
       }
     }
-    if let node = report.firstDifference {
+    if let node = report.divergence.first {
       json.object("first_difference", inline: true) { json in
         json.value("node", node.node)
         json.value("op", node.op)

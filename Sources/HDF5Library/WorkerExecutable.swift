@@ -12,7 +12,7 @@ package enum WorkerExecutable {
   /// The first argument of a worker.
   package static let mode = "--hdf5-worker"
 
-  static func path() -> String {
+  package static func path() -> String {
     let own = ownPath()
     let (folder, name) = splitPath(own)
     if name != "ckpt-convert" {

@@ -58,8 +58,9 @@ package struct HTMLPage: Sendable {
     h2 { font-size: 1.2rem; margin: 2.2rem 0 .6rem; overflow-wrap: anywhere; }
     p, ul { margin: .5rem 0; max-width: 52rem; }
     p, li { overflow-wrap: anywhere; }
-    code, .number { font-family: ui-monospace, SFMono-Regular, Menlo, Consolas, monospace; font-size: .86em; }
+    code, td.number { font-family: ui-monospace, SFMono-Regular, Menlo, Consolas, monospace; font-size: .86em; }
     code { overflow-wrap: anywhere; }
+    td code { white-space: nowrap; }
     footer { margin-top: 3rem; color: var(--faint); font-size: .85rem; }
     .quiet { color: var(--faint); }
     .badge { display: inline-block; min-width: 1.7em; padding: 0 .4em; border-radius: .35em; text-align: center;
@@ -68,31 +69,34 @@ package struct HTMLPage: Sendable {
     .badge.bad { color: var(--bad); background: var(--bad-back); }
     .badge.partial { color: var(--partial); background: var(--partial-back); }
     .badge.quiet { color: var(--faint); font-weight: 400; }
-    .figures { display: flex; flex-wrap: wrap; gap: .75rem; margin: 1rem 0; }
-    .figures div { flex: 1 1 8rem; padding: .6rem .9rem; background: var(--panel); border: 1px solid var(--line);
-      border-radius: .5rem; }
+    .figures { display: grid; grid-template-columns: repeat(auto-fit, minmax(8rem, 1fr)); gap: .75rem; margin: 1rem 0;
+      max-width: 52rem; }
+    .figures div { padding: .6rem .9rem; background: var(--panel); border: 1px solid var(--line); border-radius: .5rem; }
     .figures dt { color: var(--faint); font-size: .82rem; }
     .figures dd { margin: 0; font-size: 1.35rem; font-weight: 600; font-variant-numeric: tabular-nums; }
-    .scroll { overflow-x: auto; margin: .75rem 0; border: 1px solid var(--line); border-radius: .5rem; }
-    table { border-collapse: collapse; width: 100%; font-size: .9rem; }
+    .scroll { overflow-x: auto; width: fit-content; max-width: 100%; margin: .75rem 0; border: 1px solid var(--line);
+      border-radius: .5rem; }
+    table { border-collapse: separate; border-spacing: 0; font-size: .9rem; }
     th, td { padding: .3rem .65rem; text-align: left; vertical-align: top; border-top: 1px solid var(--line); }
     thead th { border-top: 0; background: var(--panel); color: var(--faint); font-weight: 600; vertical-align: bottom;
       white-space: nowrap; }
     tbody th { font-weight: 400; }
-    tr > :first-child { position: sticky; left: 0; background: var(--page); max-width: 24rem; }
+    tr > :first-child { position: sticky; left: 0; background: var(--page); min-width: 12rem;
+      max-width: 24rem; }
     thead tr > :first-child { background: var(--panel); }
     .number { text-align: right; white-space: nowrap; font-variant-numeric: tabular-nums; }
     .mark { text-align: center; padding-left: .2rem; padding-right: .2rem; width: 2.4rem; }
     thead .mark span { writing-mode: vertical-rl; transform: rotate(180deg); }
-    details { margin: .35rem 0; border: 1px solid var(--line); border-radius: .5rem; }
-    details > :not(summary) { margin-left: .9rem; margin-right: .9rem; }
-    summary { padding: .45rem .9rem; cursor: pointer; overflow-wrap: anywhere; }
+    details { margin: .35rem 0; padding: 0 .9rem; border: 1px solid var(--line); border-radius: .5rem; }
+    summary { margin: 0 -.9rem; padding: .45rem .9rem; cursor: pointer; overflow-wrap: anywhere; }
     summary:hover { color: var(--accent); }
     @media (max-width: 36rem) {
       main { padding: 1rem .75rem 2rem; }
       th, td { padding: .25rem .45rem; }
       tr > :first-child { max-width: 11rem; min-width: 7rem; overflow-wrap: anywhere; }
-      .figures div { flex-basis: 6.5rem; padding: .4rem .6rem; }
+      .mark { padding-left: 0; padding-right: 0; width: 1.5rem; }
+      .mark .badge { min-width: 1.5em; padding: 0; }
+      .figures div { padding: .4rem .6rem; }
     }
     """
 }

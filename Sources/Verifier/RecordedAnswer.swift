@@ -67,7 +67,7 @@ package final class RecordedAnswer {
 
 extension Tensor {
   /// A recorded number in the dtype that the graph computes: a literal such as `0.97` is meant as the nearest number of it.
-  func asComputed(_ dtype: DType) throws(CheckpointError) -> Tensor {
+  package func asComputed(_ dtype: DType) throws(CheckpointError) -> Tensor {
     guard self.dtype != dtype, self.dtype.isCastable, dtype.isCastable else { return self }
     return try cast(to: dtype)
   }

@@ -20,7 +20,8 @@ package struct Verification {
     package var variableCount = 0
     package var fetches: [FetchFinding] = []
     package var expectations: [FetchFinding] = []
-    package var firstDifference: NodeFinding?
+    /// Every node between feeds and fetches that does not give the same, in the order of execution.
+    package var divergence: [NodeFinding] = []
     package var feeds: [(name: String, summary: String)] = []
     package var isFeedAutomatic = false
     package var isFetchAutomatic = false
@@ -50,11 +51,13 @@ package struct Verification {
     package let isSame: Bool
   }
 
-  /// The first node, in the order of execution, whose output is not the same.
+  /// An output of a node that is not the same.
   package struct NodeFinding: Sendable {
     package let node: String
     package let op: String
     package let output: Int
+    /// In which of its executions it first differs, from 0 on: nodes of loops execute again and again.
+    package let turn: Int
   }
 
   /// Compares variables by name, dtype, shape and value.
@@ -114,7 +117,7 @@ package struct Verification {
           try expectation.tensor.asComputed(second[asked + i].dtype), tolerance))
     }
     if report.fetches.contains(where: { !$0.isSame }) {
-      report.firstDifference = try firstDifference(graph, request, before, renamed)
+      report.divergence = try divergence(graph, request, before, renamed)
     }
   }
 
@@ -139,18 +142,24 @@ package struct Verification {
     return try runner.evaluate(request, store, trace: trace)
   }
 
-  /// Runs both once more and compares the checksums of all outputs in the order of execution.
-  private func firstDifference(
+  /// Runs both once more and compares the checksums of all outputs, execution by execution.
+  private func divergence(
     _ graph: Graph, _ request: GraphRequest, _ before: VariableStore, _ after: VariableStore
-  ) throws(CheckpointError) -> NodeFinding? {
-    var sums: [UInt32] = []
-    _ = try run(graph, request, before) { (_, _, value) throws(CheckpointError) in sums.append(value.checksum) }
-    var position = 0
-    var found: NodeFinding?
+  ) throws(CheckpointError) -> [NodeFinding] {
+    var sums: [String: [UInt32]] = [:]
+    _ = try run(graph, request, before) { (node, output, value) throws(CheckpointError) in
+      sums["\(node):\(output)", default: []].append(value.checksum)
+    }
+    var turns: [String: Int] = [:]
+    var listed: Set<String> = []
+    var found: [NodeFinding] = []
     _ = try run(graph, request, after) { (node, output, value) throws(CheckpointError) in
-      defer { position += 1 }
-      guard found == nil, position >= sums.count || value.checksum != sums[position] else { return }
-      found = NodeFinding(node: node, op: graph.op(of: node) ?? "", output: output)
+      let key = "\(node):\(output)"
+      let turn = turns[key, default: 0]
+      turns[key] = turn + 1
+      let known = sums[key] ?? []
+      guard turn >= known.count || known[turn] != value.checksum, listed.insert(key).inserted else { return }
+      found.append(NodeFinding(node: node, op: graph.op(of: node) ?? "", output: output, turn: turn))
     }
     return found
   }
@@ -169,9 +178,16 @@ extension VariableStore {
 extension Value {
   /// Of the bytes; handles and lists have none.
   fileprivate var checksum: UInt32 {
-    guard case .dense(let dense) = self else { return 0 }
     var sum = CRC32C()
-    sum.update(dense.bytes)
+    switch self {
+    case .dense(let dense): sum.update(dense.bytes)
+    case .strings(let strings):
+      for element in strings.elements {
+        let ended = element + [0]
+        sum.update(ended.rawSpan)
+      }
+    default: return 0
+    }
     return sum.value
   }
 }

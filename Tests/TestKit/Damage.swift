@@ -2,6 +2,7 @@ import CheckpointCore
 import Dispatch
 import Foundation
 import Synchronization
+import Trial
 
 /// Gives damaged files to the program, one after the other, and counts what becomes of it.
 public struct Damage: Sendable {

@@ -27,10 +27,11 @@ public struct Mutator: Sendable {
   /// - Parameter seeds: at least one, in an order that is always the same.
   public init(_ seeds: [Seed], random: UInt64) { (self.seeds, self.random) = (seeds, random) }
 
-  /// The HDF5 files below a folder, by path, without the damaged cases.
+  /// The HDF5 files below a folder, by path, without the damaged cases, and without what releases wrote: each adds its own, and the
+  /// numbers of inputs must keep their meaning.
   public static func hdf5Seeds(below folder: String, largest: Int = 100_000) throws(CheckpointError) -> [Seed] {
     var seeds: [Seed] = []
-    for name in Candidate.names(in: folder) where name != "damaged" {
+    for name in Candidate.names(in: folder) where name != "damaged" && !name.hasPrefix("written-") {
       let path = joinPath(folder, name)
       if Candidate.isFolder(path) {
         seeds += try hdf5Seeds(below: path, largest: largest).map { Seed(name: "\(name)/\($0.name)", bytes: $0.bytes) }

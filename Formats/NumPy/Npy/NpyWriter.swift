@@ -16,6 +16,9 @@ package struct NpyWriter: CheckpointWriter {
   }
 
   package func prepare(_ store: VariableStore, options: WriteOptions) throws(CheckpointError) -> PreparedStore {
+    guard !store.variables.isEmpty else {
+      throw CheckpointError(.unsupported, "npy holds one variable, and there is none")
+    }
     // The name of an array that came from an .npy was that of the file.
     guard options.keepsName, store.variables.count == 1, store.source.format != "npy" else {
       return PreparedStore(store)

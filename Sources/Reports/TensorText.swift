@@ -1,12 +1,12 @@
-import CheckpointCore
+package import CheckpointCore
 
 /// Values of a tensor as text: the shortest decimal that reads back to the same number.
-struct TensorText {
-  let tensor: Tensor
+package struct TensorText {
+  package let tensor: Tensor
   private let bytes: [UInt8]
   private let strings: [[UInt8]]
 
-  init(_ tensor: Tensor) throws(CheckpointError) {
+  package init(_ tensor: Tensor) throws(CheckpointError) {
     self.tensor = tensor
     bytes = tensor.dtype == .string ? [] : try tensor.bytes()
     strings = tensor.dtype == .string ? try TensorText.strings(of: tensor) : []
@@ -23,7 +23,7 @@ struct TensorText {
   }
 
   /// A few values in brackets, the rest as dots.
-  func brief(_ most: Int = 6) -> String {
+  package func brief(_ most: Int = 6) -> String {
     let count = tensor.shape.elementCount
     if tensor.shape.rank == 0 { return element(0) }
     let shown = (0..<min(count, most)).map(element).joined(separator: ", ")
@@ -31,7 +31,7 @@ struct TensorText {
   }
 
   /// All values as JSON, nested by the shape.
-  func write(_ key: String?, to json: inout JSONWriter) {
+  package func write(_ key: String?, to json: inout JSONWriter) {
     var position = 0
     write(key, axis: 0, &position, to: &json)
   }
@@ -56,7 +56,7 @@ struct TensorText {
   }
 
   /// One value.
-  func element(_ i: Int) -> String {
+  package func element(_ i: Int) -> String {
     guard let width = tensor.dtype.width, !bytes.isEmpty else {
       return i < strings.count ? "\"\(Name.printable(strings[i]))\"" : ""
     }

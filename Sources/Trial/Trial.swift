@@ -1,5 +1,4 @@
 import CheckpointCore
-import Foundation
 
 #if canImport(Glibc)
   import Glibc
@@ -8,26 +7,26 @@ import Foundation
 #endif
 
 /// A program run to its end as a person would run it, within limits of address space and time, and what became of it.
-public struct Trial: Sendable {
-  public enum Ending: Sendable, Hashable {
+package struct Trial: Sendable {
+  package enum Ending: Sendable, Hashable {
     case status(Int)
     case signal(Int)
     case hang
   }
 
-  public let ending: Ending
-  public let seconds: Double
+  package let ending: Ending
+  package let seconds: Double
   /// Largest resident memory of it and of the processes that it started, in MiB.
-  public let peak: Double
+  package let peak: Double
   /// Whether a process that it started lived on.
-  public let leftProcesses: Bool
+  package let leftProcesses: Bool
 
   /// - Parameters:
   ///   - memory: address space in MiB, nil for any.
   ///   - seconds: of processor time, after which it counts as hanging; a machine that others use takes longer by the clock, at
   ///     most six times.
   /// - Returns: nil where it cannot be started.
-  public static func run(_ arguments: [String], memory: Int? = 1024, seconds: Int = 10) -> Trial? {
+  package static func run(_ arguments: [String], memory: Int? = 1024, seconds: Int = 10) -> Trial? {
     let limits = "ulimit -c 0; ulimit -t \(seconds); " + (memory.map { "ulimit -v \($0 * 1024); " } ?? "")
     let start = now()
     guard let process = spawn(["/bin/sh", "-c", limits + "exec \"$@\"", "sh"] + arguments) else { return nil }
@@ -36,7 +35,8 @@ public struct Trial: Sendable {
     var isHanging = false
     // SAFETY: both pointers are used inside the call only.
     while unsafe wait4(process, &status, WNOHANG, &usage) == 0 {
-      if now() - start > Double(6 * seconds), !isHanging {
+      let isInterrupted = (try? throwIfInterrupted()) == nil
+      if isInterrupted || now() - start > Double(6 * seconds), !isHanging {
         isHanging = true
         kill(-process, SIGKILL)
       }
@@ -63,7 +63,7 @@ public struct Trial: Sendable {
     guard kill(-group, 0) == 0 else { return false }
     #if canImport(Glibc)
       return Candidate.names(in: "/proc").contains { name in
-        guard Int(name) != nil, let line = try? String(contentsOfFile: "/proc/\(name)/stat", encoding: .utf8)
+        guard Int(name) != nil, let line = beginning(of: "/proc/\(name)/stat")
         else { return false }
         // The program's name is in parentheses and may hold any; then come the state, the parent, the group.
         let fields = line.split(separator: ")").last?.split(separator: " ") ?? []
@@ -72,6 +72,17 @@ public struct Trial: Sendable {
     #else
       return true
     #endif
+  }
+
+  /// The first line, more or less, of a file whose size the system does not say.
+  private static func beginning(of path: String) -> String? {
+    let descriptor = unsafe open(path, O_RDONLY | O_CLOEXEC)
+    guard descriptor >= 0 else { return nil }
+    defer { close(descriptor) }
+    var bytes = [UInt8](repeating: 0, count: 1024)
+    // SAFETY: the pointer is used inside the call only, for the bytes that the array has.
+    let count = unsafe read(descriptor, &bytes, bytes.count)
+    return count > 0 ? String(decoding: bytes[..<count], as: UTF8.self) : nil
   }
 
   /// In a process group of its own, with nothing to read and nowhere to write.
