@@ -1,4 +1,5 @@
 #if LIBFUZZER
+  import CheckpointCore
   import Foundation
   import FuzzTargets
 
@@ -23,7 +24,7 @@
       do {
         unsafe session = try FuzzSession(target)
         // The first folder is where libFuzzer begins, and keeps what it finds.
-        if let folder = arguments.dropFirst().first(where: { !$0.hasPrefix("-") }) {
+        if let folder = arguments.dropFirst().first(where: Candidate.isFolder) {
           for (i, seed) in target.seeds.enumerated() {
             try Data(seed.bytes).write(to: URL(fileURLWithPath: "\(folder)/seed-\(i)"))
           }

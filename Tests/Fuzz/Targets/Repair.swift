@@ -35,7 +35,7 @@ enum Repair {
   }
 
   private static func sum(_ block: Range<Int>, of bytes: inout [UInt8]) {
-    guard block.upperBound + 5 <= bytes.count else { return }
+    guard block.upperBound <= bytes.count - 5 else { return }
     let sum = CRC32C(of: Array(bytes[block.lowerBound...block.upperBound])).masked
     for i in 0..<4 { bytes[block.upperBound + 1 + i] = UInt8(truncatingIfNeeded: sum >> UInt32(8 * i)) }
   }
