@@ -34,13 +34,21 @@ public struct CkptConvert: ParsableCommand {
 
       EXAMPLES
         ckpt-convert epoch-9 --to npy-flat
-        ckpt-convert old.npy --to tf-bundle --layout graph.meta --collection trainable_variables -o model
-        ckpt-convert model.ckpt --to tf-bundle -o renamed --rename '^conv(\\d+)/=>block$1/'
+        ckpt-convert old.npy --to tf-bundle --layout graph.meta -o model
+        ckpt-convert model --to tf-bundle -o new --rename '^conv=>block'
         ckpt-convert inspect model.ckpt.index --digests
+        ckpt-convert check download.h5
 
       EXIT STATUS
-        0 done, 1 verified and different, 64 usage, 65 corrupt input, 66 not found, 69 not supported or not representable,
-        73 the output cannot be made or is already there, 74 input/output error, 130 interrupted (129, 143 by SIGHUP, SIGTERM)
+        0    done
+        1    verified or compared, and different; salvaged, and something lost
+        64   the command line does not make sense
+        65   the input is damaged
+        66   a file, or a name in it, is not there
+        69   not supported, or the target cannot hold it
+        73   the output cannot be made, or is there already
+        74   reading or writing failed
+        130  interrupted (129 by SIGHUP, 143 by SIGTERM)
       """,
     version: version,
     subcommands: [
