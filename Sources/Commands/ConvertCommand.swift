@@ -1,4 +1,5 @@
 import ArgumentParser
+import CCore
 import CheckpointCore
 import Conversion
 import FormatRegistry
@@ -153,7 +154,11 @@ struct ConvertCommand: ParsableCommand {
     if let jobs, jobs < 1 { throw ValidationError("--jobs takes a number from 1 on.") }
   }
 
-  func run() throws { try convert() }
+  func run() throws {
+    // To the end of the process: an interrupt that comes when the output is in place no longer means that there is none.
+    ck_begin_work()
+    try convert()
+  }
 
   private func convert() throws(CheckpointError) {
     let format = try targetFormat()
