@@ -75,4 +75,25 @@ import Testing
       try Histogram.of(same.variables, try TensorStatistics.of(same.variables, jobs: 1), jobs: 1)[0])
     #expect(one.counts[0] == 2)
   }
+
+  private static let least = Double.leastNonzeroMagnitude
+  private static let most = Double.greatestFiniteMagnitude
+  private static let ranges: [(numbers: [Double], bins: [Int])] = [
+    ([0, least], [0, 31]), ([-least, 0, least], [0, 16, 31]), ([-most, most], [0, 31]),
+    ([-most, 0, most], [0, 16, 31]),
+    ([1, 1.0000000000000002], [0, 31]),
+  ]
+
+  /// Ranges whose difference is no number, or so small that nothing can be divided by it.
+  @Test(arguments: ranges)
+  func aHistogramTakesEveryRange(numbers: [Double], bins: [Int]) throws {
+    let bytes = numbers.flatMap { number in
+      (0..<8).map { UInt8(truncatingIfNeeded: number.bitPattern >> (8 * UInt64($0))) }
+    }
+    let store = try VariableStore(["v": Tensor(.float64, [numbers.count], bytes)])
+    let statistics = try TensorStatistics.of(store.variables, jobs: 1)
+    let found = try #require(try Histogram.of(store.variables, statistics, jobs: 1)[0])
+    #expect(found.counts.indices.filter { found.counts[$0] > 0 } == bins)
+    #expect(found.counts.reduce(0, +) == numbers.count)
+  }
 }

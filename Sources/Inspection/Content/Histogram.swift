@@ -11,12 +11,18 @@ public struct Histogram: Sendable {
   init(_ range: ClosedRange<Double>) { self.range = range }
 
   mutating func add(_ numbers: [Double]) {
-    let width = range.upperBound - range.lowerBound
-    // A range of one number, or one that is too wide for a difference.
-    let scale = width > 0 && width.isFinite ? Double(Histogram.bins) / width : 0
+    // Halves, where the difference of the ends is more than the largest number.
+    let scale = (range.upperBound - range.lowerBound).isFinite ? 1 : 0.5
+    let low = range.lowerBound * scale
+    let width = range.upperBound * scale - low
+    guard width > 0 else {
+      counts[0] += numbers.count { $0.isFinite }
+      return
+    }
     for number in numbers where number.isFinite {
-      let bin = Int((number - range.lowerBound) * scale)
-      counts[min(max(0, bin), Histogram.bins - 1)] += 1
+      // From 0 to 1, as no number is beyond the ends.
+      let part = min(max(0, (number * scale - low) / width), 1)
+      counts[min(Int(part * Double(Histogram.bins)), Histogram.bins - 1)] += 1
     }
   }
 
