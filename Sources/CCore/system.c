@@ -12,6 +12,7 @@
 #include <sys/stat.h>
 #include <sys/time.h>
 #include <unistd.h>
+
 int ck_rename_exclusive(const char *from, const char *to) {
 #if defined(__linux__)
   if (renameat2(AT_FDCWD, from, AT_FDCWD, to, RENAME_NOREPLACE) == 0) return 0;
@@ -36,7 +37,8 @@ int ck_reserve(int fd, int64_t size) {
 
 // ---- interrupts
 
-static volatile sig_atomic_t interrupt, working, held;
+// The first interrupt that came; commits that are going on. Any thread commits, and any thread is interrupted.
+static atomic_int interrupt, held;
 
 // What an interrupted program removes: paths that were named, the last first, so that a folder follows what is in it.
 struct leftover {
@@ -53,9 +55,8 @@ static void leave(int signal) {
 }
 
 static void remember(int signal) {
-  int asked = interrupt;
-  if (!asked) interrupt = signal;
-  if (!working) leave(signal);
+  int asked = 0;
+  atomic_compare_exchange_strong(&interrupt, &asked, signal);
   // Asked twice, or out of time: at once, but never in the middle of a commit.
   if (asked && !held) leave(asked);
   struct itimerval soon = {{0, 0}, {0, held ? 50000 : 500000}};
@@ -77,9 +78,8 @@ void ck_watch_interrupts(void) {
   }
 }
 
-void ck_begin_work(void) { working++; }
-void ck_end_work(void) { working--; }
-void ck_hold_interrupts(int on) { held = on; }
+void ck_hold_interrupts(void) { held++; }
+void ck_release_interrupts(void) { held--; }
 
 void ck_remove_if_interrupted(const char *path) {
   size_t size = strlen(path) + 1;

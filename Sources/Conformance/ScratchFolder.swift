@@ -13,8 +13,6 @@ package final class ScratchFolder: Sendable {
 
   /// - Parameter base: the folder to make it in, such as `/tmp`.
   package init(in base: String) throws(CheckpointError) {
-    // From here on an interrupt waits for what it must remove.
-    ck_begin_work()
     var attempt = 0
     while true {
       let path = joinPath(base, "ckpt-convert-\(getpid())-\(attempt)")
@@ -25,16 +23,12 @@ package final class ScratchFolder: Sendable {
       }
       attempt += 1
       guard errno == EEXIST, attempt < 10_000 else {
-        ck_end_work()
         throw CheckpointError.system(.cannotCreate, "cannot be written to", errno).at(file: base)
       }
     }
   }
 
-  deinit {
-    ScratchFolder.remove(path)
-    ck_end_work()
-  }
+  deinit { ScratchFolder.remove(path) }
 
   private static func remove(_ path: String) {
     if Candidate.isFolder(path), !Candidate.isLink(path) {

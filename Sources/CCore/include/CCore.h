@@ -67,19 +67,16 @@ int ck_reserve(int fd, int64_t size);
 
 // ---- interrupts: SIGINT, SIGTERM, SIGHUP ---------------------------------------------------------------------------
 
-// From now on an interrupt ends the process with status 128 + its number: at once where nothing is being written; else the
-// work is given half a second to stop by itself, and what was named for removal is removed then, or with the second interrupt.
+// From now on an interrupt ends the process with status 128 + its number: the work is given half a second to stop by itself, and
+// what was named for removal is removed then, or with the second interrupt.
 void ck_watch_interrupts(void);
 
 // The number of the interrupt that came, or 0.
 int ck_interrupted(void);
 
-// Between these something is being written. They nest.
-void ck_begin_work(void);
-void ck_end_work(void);
-
-// While on, an interrupt waits: a commit is done or not begun.
-void ck_hold_interrupts(int on);
+// Between these an interrupt waits: a commit is done or not begun. They nest, on any thread.
+void ck_hold_interrupts(void);
+void ck_release_interrupts(void);
 
 // Names a file, or a folder before what is in it. What is no longer there does not matter.
 void ck_remove_if_interrupted(const char *path);

@@ -18,18 +18,8 @@ struct StagingFolder: ~Copyable {
 
   /// - Throws: `cannotCreate` where the parent is missing or cannot be written to.
   init(in parent: String, for stem: String) throws(CheckpointError) {
-    // From here on an interrupt waits for what it must remove.
-    ck_begin_work()
-    let made = Result { () throws(CheckpointError) in try StagingFolder.make(in: parent, for: stem) }
-    switch made {
-    case .success(let (path, lock)):
-      self.parent = parent
-      self.path = path
-      self.lock = lock
-    case .failure(let error):
-      ck_end_work()
-      throw error
-    }
+    (path, lock) = try StagingFolder.make(in: parent, for: stem)
+    self.parent = parent
   }
 
   private static func make(in parent: String, for stem: String) throws(CheckpointError) -> (path: String, lock: CInt) {
@@ -72,7 +62,6 @@ struct StagingFolder: ~Copyable {
   deinit {
     unsafe rmdir(path)
     close(lock)
-    ck_end_work()
   }
 
   /// Runs `body` while no other output can begin a file in the parent, and fails if another process is at work on the same one.
