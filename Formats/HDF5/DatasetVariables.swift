@@ -3,16 +3,38 @@ import HDF5Library
 
 /// What all formats of HDF5 do with what a file holds.
 extension VariableStore {
-  /// Appends a dataset under its own attribute `variable_name`, or under `name`.
+  /// Appends a dataset under its own attribute `variable_name`, or under `name`. Files beside the HDF5 file that hold its bytes
+  /// become part of the source.
   /// - Returns: the name that it has.
   mutating func append(_ dataset: HDF5Dataset, of hdf5: HDF5File, named name: Name) throws(CheckpointError) -> Name {
     let tensor = try hdf5.tensor(dataset)
+    let members = try hdf5.externalFiles(of: dataset)
     let attributes = keep(dataset.attributes, of: dataset.path)
     let own = TreePath.name(name, attributes)
     let isMarked = dataset.marked == tensor.dtype
     let kept = attributes.filter { $0.name != TreePath.attribute && !(isMarked && $0.name == "dtype") }
     try append(Variable(name: own, tensor: tensor, role: .weight, attributes: kept))
+    for member in members where !source.files.contains(where: { $0.isSameFile(as: member.path) }) {
+      source.files.append(member)
+    }
+    if !members.isEmpty {
+      source.warnings.append("'\(own)' is read from files beside the HDF5 file, which it names")
+    }
     return own
+  }
+
+  /// Says what becomes of an object that is no dataset and no group of this file.
+  mutating func listUnread(_ object: HDF5Object) {
+    switch object {
+    case .group, .dataset, .namedType: break
+    case .alias(let path): source.warnings.append("'\(path)' is another name of a group that is listed already")
+    case .dangling(let path, let target):
+      source.warnings.append("'\(path)' is a link to '\(target)', which is not in the file")
+    case .external(let path, let file, _):
+      source.unreadable.append(Loss(variable: path, reason: "links into '\(file)', which is not followed"))
+    case .newer(let path, _):
+      source.unreadable.append(Loss(variable: path, reason: "is of a form that only a newer HDF5 library can read"))
+    }
   }
 
   /// Takes what `body` appends; what is valid and cannot be held is listed as unreadable, what is damaged as lost where that is

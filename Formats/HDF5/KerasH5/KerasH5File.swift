@@ -54,12 +54,9 @@ struct KerasH5File {
       var names: [Name] = []
       var labels: [Name] = []
       for (weight, name) in zip(part.weights, derived) {
-        do throws(CheckpointError) {
+        try store.take(name, of: hdf5.file, salvage: salvage) { (store) throws(CheckpointError) in
           names.append(try store.append(weight.dataset, of: hdf5, named: name))
           labels.append(weight.label)
-        } catch {
-          guard salvage, error.code == .corrupt else { throw error }
-          store.source.lost.append(error.at(variable: name))
         }
       }
       store.layers.append(.init(name: part.name, kind: part.kind, members: names, labels: labels))
@@ -153,14 +150,10 @@ struct KerasH5File {
     for path in datasets.keys.sorted() where !listed.contains(path) {
       guard let dataset = datasets[path], !store.contains(path) else { continue }
       store.source.warnings.append("'\(path)' is listed by no layer, so that Keras would not read it")
-      do throws(CheckpointError) {
+      try store.take(path, of: hdf5.file, salvage: salvage) { (store) throws(CheckpointError) in
         _ = try store.append(dataset, of: hdf5, named: path)
-      } catch  where error.code == .unsupported {
-        store.source.unreadable.append(Loss(variable: path, reason: error.message))
       }
     }
-    for case .external(let path, let file, _) in hdf5.objects {
-      store.source.unreadable.append(Loss(variable: path, reason: "links into '\(file)', which is not followed"))
-    }
+    for object in hdf5.objects { store.listUnread(object) }
   }
 }

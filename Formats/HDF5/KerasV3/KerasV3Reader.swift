@@ -53,15 +53,7 @@ package struct KerasV3Reader: CheckpointReader {
         try store.take(dataset.path, of: hdf5.file, salvage: salvage) { (store) throws(CheckpointError) in
           places.append((dataset.path, try store.append(dataset, of: hdf5, named: dataset.path)))
         }
-      case .alias(let path): store.source.warnings.append("'\(path)' is another name of a group that is listed already")
-      case .dangling(let path, let target):
-        store.source.warnings.append("'\(path)' is a link to '\(target)', which is not in the file")
-      case .external(let path, let other, _):
-        store.source.unreadable.append(Loss(variable: path, reason: "links into '\(other)', which is not followed"))
-      case .newer(let path, _):
-        store.source.unreadable.append(
-          Loss(variable: path, reason: "is of a form that only a newer HDF5 library can read"))
-      case .namedType: break
+      default: store.listUnread(object)
       }
     }
   }

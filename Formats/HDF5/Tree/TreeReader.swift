@@ -23,9 +23,6 @@ package struct TreeReader: CheckpointReader {
     case .group(let path, let attributes):
       store.groups.append(.init(path: path, attributes: store.keep(attributes, of: path)))
     case .dataset(let dataset): try add(dataset, named: dataset.path, of: hdf5, salvage: salvage, to: &store)
-    case .alias(let path): store.source.warnings.append("'\(path)' is another name of a group that is listed already")
-    case .dangling(let path, let target):
-      store.source.warnings.append("'\(path)' is a link to '\(target)', which is not in the file")
     case .external(let path, let other, let target):
       do throws(CheckpointError) {
         let sibling = try HDF5File.sibling(other, of: hdf5.file)
@@ -44,7 +41,7 @@ package struct TreeReader: CheckpointReader {
         let tensor = try hdf5.virtualDataset(path, headerAt: address)
         try store.append(Variable(name: path, tensor: tensor, role: .other))
       }
-    case .namedType: break
+    default: store.listUnread(object)
     }
   }
 
@@ -52,11 +49,8 @@ package struct TreeReader: CheckpointReader {
     _ dataset: HDF5Dataset, named path: Name, of hdf5: HDF5File, salvage: Bool, to store: inout VariableStore
   ) throws(CheckpointError) {
     try store.take(path, of: hdf5.file, salvage: salvage) { (store) throws(CheckpointError) in
-      let name = try locating(file: hdf5.file.path) { () throws(CheckpointError) in
+      _ = try locating(file: hdf5.file.path) { () throws(CheckpointError) in
         try store.append(dataset, of: hdf5, named: path)
-      }
-      if !dataset.externals.isEmpty {
-        store.source.warnings.append("'\(name)' is read from files beside the HDF5 file, which it names")
       }
     }
   }
