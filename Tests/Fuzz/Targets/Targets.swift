@@ -1,6 +1,7 @@
 import CheckpointCore
 import Conversion
 import FormatRegistry
+import Foundation
 import GraphRuntime
 import HDF5
 import HDF5Library
@@ -99,10 +100,10 @@ extension FuzzTarget {
       }
       var repaired = index
       repaired.replaceSubrange(place..<place + 4, with: sum(ofStrings: bytes))
-      let folder = try TemporaryFolder()
-      try folder.write(bytes, to: data)
-      try folder.write(Repair.table(repaired), to: "in.index")
-      return try Opening.open(folder("in"), as: "tf-bundle").store.sum()
+      let whole = joinPath(splitPath(path).folder, "repaired")
+      try Data(bytes).write(to: URL(fileURLWithPath: whole + ".data-00000-of-00001"))
+      try Data(Repair.table(repaired)).write(to: URL(fileURLWithPath: whole + ".index"))
+      return try Opening.open(whole, as: "tf-bundle").store.sum()
     }
   }
 
