@@ -1,5 +1,4 @@
 import ArgumentParser
-import CCore
 import CheckpointCore
 import Conversion
 import FormatRegistry
@@ -144,27 +143,21 @@ struct ConvertCommand: ParsableCommand {
   @Option(help: "Show progress: auto, always or never.")
   var progress = ProgressChoice.auto
 
-  @Option(help: ArgumentHelp("Workers at once (default: one a core).", valueName: "n"))
-  var jobs: Int?
+  @OptionGroup var workers: WorkerOptions
 
   func validate() throws {
     if let shards, shards < 1 || shards > 99_999 { throw ValidationError("--shards takes a number from 1 to 99999.") }
     if shards != nil, maxShardSize != nil { throw ValidationError("--shards and --max-shard-size exclude each other.") }
     if let cast, !cast.isCastable { throw ValidationError("Numbers cannot be cast to \(cast.rawValue).") }
-    if let jobs, jobs < 1 { throw ValidationError("--jobs takes a number from 1 on.") }
   }
 
-  func run() throws {
-    // To the end of the process: an interrupt that comes when the output is in place no longer means that there is none.
-    ck_begin_work()
-    try convert()
-  }
+  func run() throws { try convert() }
 
   private func convert() throws(CheckpointError) {
     let format = try targetFormat()
     let (opened, found) = try reading.open(
-      input, allowLoss: allowLoss, salvage: salvage, graph: graph, running: running, jobs: jobs)
-    let rescue = try salvage ? Salvage(opened, jobs: jobs ?? Machine.cores) : nil
+      input, allowLoss: allowLoss, salvage: salvage, graph: graph, running: running, workers: workers.count)
+    let rescue = try salvage ? Salvage(opened, jobs: workers.count) : nil
     let store = rescue?.store ?? opened
     if verify != .graph, !running.expect.isEmpty, !reading.isBareVector(store, found) {
       throw CheckpointError(
@@ -185,7 +178,11 @@ struct ConvertCommand: ParsableCommand {
     plan.losses += prepared.losses
     let unheld = writer.losses(writing: result)
     plan.losses += unheld
-    if let path = self.plan { try ReportFile.write(plan.json(), to: path, replacing: force) }
+    if let path = self.plan {
+      var inputs = store.source.files
+      if let graph = store.graph?.path { inputs.append(try InputFile(graph)) }
+      try ReportFile.write(plan.json(), to: path, replacing: force, protecting: inputs)
+    }
     if dryRun {
       Report.plan(plan, store, result, to: format.name, asJSON: json)
     } else if !quiet {
@@ -200,7 +197,7 @@ struct ConvertCommand: ParsableCommand {
       result = try result.replacing(result.variables.filter { !dropped.contains($0.name) })
     }
     let written = result
-    let files = try Diagnosing.explaining(store, jobs: jobs) { () throws(CheckpointError) in
+    let files = try Diagnosing.explaining(store, jobs: workers.count) { () throws(CheckpointError) in
       try write(written, from: store, plan, as: format, using: writer, stem: found.stem)
     }
     if !quiet {
@@ -275,7 +272,7 @@ struct ConvertCommand: ParsableCommand {
       template: names == .tf2 ? nil : template,
       keepsName: only.isEmpty, digests: digests, stateFile: stateFile, orderName: plan.orderName,
       madeBy: CkptConvert.madeBy,
-      jobs: jobs ?? Machine.cores, progress: progress)
+      jobs: workers.count, progress: progress)
   }
 
   /// - Returns: the files that were written, with their sizes.
@@ -284,7 +281,7 @@ struct ConvertCommand: ParsableCommand {
     using writer: any CheckpointWriter, stem: String
   ) throws(CheckpointError) -> [StagedOutput.Finished] {
     let prefix = output.map { format.stem(of: $0) } ?? stem
-    let cores = jobs ?? Machine.cores
+    let cores = workers.count
     let steps = verify != .none ? 2 : 1
     let line = quiet ? nil : ProgressLine("converting", total: result.byteCount * steps, progress)
     defer { line?.finish() }
@@ -321,7 +318,7 @@ struct ConvertCommand: ParsableCommand {
     let request = try running.request(graph, fetches: running.fetch, fillsPlaceholders: true)
     var verification = Verification()
     verification.expectations = try running.expectations()
-    verification.threads = jobs ?? Machine.cores
+    verification.threads = workers.count
     for step in plan.steps where step.name != step.target { verification.names[step.name] = step.target }
     // Values that were changed on purpose are shown with their distance.
     if plan.steps.contains(where: { $0.cast != nil || $0.source.name != $0.name }) {

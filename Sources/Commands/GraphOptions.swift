@@ -29,6 +29,15 @@ struct GraphOptions: ParsableArguments {
     }
   }
 
+  /// Files that feeds and recorded answers are read from.
+  func files() throws(CheckpointError) -> [String] {
+    var files: [String] = []
+    for text in feed + expect {
+      if let file = try TensorArgument(text, option: "--feed").file { files.append(file) }
+    }
+    return files
+  }
+
   /// The feeds and fetches, resolved.
   func request(
     _ graph: Graph, fetches: [String], fillsPlaceholders: Bool
@@ -44,11 +53,11 @@ struct GraphOptions: ParsableArguments {
 
 extension GraphOptions {
   /// The recorded answer, where one is given.
-  func answer(_ graph: Graph, jobs: Int?) throws(CheckpointError) -> RecordedAnswer? {
+  func answer(_ graph: Graph, threads: Int) throws(CheckpointError) -> RecordedAnswer? {
     let expectations = try expectations()
     guard !expectations.isEmpty else { return nil }
     let request = try request(graph, fetches: expectations.map(\.name), fillsPlaceholders: false)
-    return try RecordedAnswer(graph, request, expectations, threads: jobs ?? Machine.cores)
+    return try RecordedAnswer(graph, request, expectations, threads: threads)
   }
 }
 

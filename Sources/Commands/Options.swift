@@ -11,6 +11,34 @@ import Verifier
   import Darwin
 #endif
 
+/// How many workers a command has.
+struct WorkerOptions: ParsableArguments {
+  @Option(
+    help: ArgumentHelp("Workers at once (default: one a core). What comes out does not depend on it.", valueName: "n"))
+  var jobs: Int?
+
+  var count: Int { jobs ?? Machine.cores }
+
+  func validate() throws {
+    if let jobs, jobs < 1 { throw ValidationError("--jobs takes a number from 1 on.") }
+  }
+}
+
+/// How far numbers may be from one another.
+struct ToleranceOptions: ParsableArguments {
+  @Option(help: ArgumentHelp("Absolute tolerance (default: every bit must be equal).", valueName: "x"))
+  var atol: Double = 0
+
+  @Option(help: ArgumentHelp("Relative tolerance.", valueName: "x"))
+  var rtol: Double = 0
+
+  var value: Tolerance { Tolerance(absolute: atol, relative: rtol) }
+
+  func validate() throws {
+    if atol < 0 || rtol < 0 || atol.isNaN || rtol.isNaN { throw ValidationError("Tolerances are not negative.") }
+  }
+}
+
 /// How a checkpoint is read; the same for every command.
 struct ReadingOptions: ParsableArguments {
   @Option(
@@ -49,7 +77,7 @@ struct ReadingOptions: ParsableArguments {
   ///   - running: a recorded answer that decides between layouts.
   func open(
     _ path: String, allowLoss: Bool = false, listingOnly: Bool = false, salvage: Bool = false, graph: String? = nil,
-    running: GraphOptions? = nil, jobs: Int? = nil
+    running: GraphOptions? = nil, workers: Int = Machine.cores
   ) throws(CheckpointError) -> (VariableStore, Opening.Found) {
     var options = ReadOptions(
       collection: collection, scope: scope, allowLoss: allowLoss, listingOnly: listingOnly, salvage: salvage)
@@ -65,7 +93,7 @@ struct ReadingOptions: ParsableArguments {
     if let source = try layoutSource(of: path, graph: graph) {
       let bare = try Opening.open(path, as: from ?? "npy", options: options)
       if layout != nil, bare.found.format.name != "npy" { throw ReadingOptions.saysItself(bare.found) }
-      return (try inferred(bare.store, bare.found, source, options, graph, running, jobs), bare.found)
+      return (try inferred(bare.store, bare.found, source, options, graph, running, workers), bare.found)
     }
     if let layout { options.layout = try Opening.layout(layout, options: options) }
     // A layout decides even where a manifest lies beside the vector.
@@ -76,13 +104,14 @@ struct ReadingOptions: ParsableArguments {
 
   /// One of two checkpoints that are compared; options of layout are for bare vectors, whichever side is one.
   func side(
-    _ path: String, listingOnly: Bool = false, graph: String? = nil, running: GraphOptions? = nil, jobs: Int? = nil
+    _ path: String, listingOnly: Bool = false, graph: String? = nil, running: GraphOptions? = nil,
+    workers: Int = Machine.cores
   ) throws(CheckpointError) -> VariableStore {
     let found = try Opening.find(path, as: from)
     let takesLayout = layout == nil || found.format.name == "npy"
     let store =
       takesLayout
-      ? try open(path, listingOnly: listingOnly, graph: graph, running: running, jobs: jobs).0
+      ? try open(path, listingOnly: listingOnly, graph: graph, running: running, workers: workers).0
       : try Opening.open(path, as: from, options: ReadOptions(listingOnly: listingOnly)).store
     Report.warn(store)
     return store
@@ -113,7 +142,7 @@ struct ReadingOptions: ParsableArguments {
   /// - Throws: `unsupported` where nothing decides; every layout that fits has been listed then.
   private func inferred(
     _ bare: VariableStore, _ found: Opening.Found, _ source: LayoutSource, _ options: ReadOptions, _ graph: String?,
-    _ running: GraphOptions?, _ jobs: Int?
+    _ running: GraphOptions?, _ workers: Int
   ) throws(CheckpointError) -> VariableStore {
     guard let vector = bare.variables.first?.tensor, vector.shape.rank == 1 else {
       // It has the words for an array that is no vector.
@@ -140,7 +169,7 @@ struct ReadingOptions: ParsableArguments {
         throw CheckpointError(
           .usage, "there is no graph that could compute what --expect says", remedy: "name it with --graph")
       }
-      answer = try running.answer(try GraphLoader.load(path), jobs: jobs)
+      answer = try running.answer(try GraphLoader.load(path), threads: workers)
     }
     let outcome: LayoutInference.Outcome
     if let answer {

@@ -57,8 +57,7 @@ struct RunCommand: ParsableCommand {
   @Flag(help: "Print only the values, as JSON, one tensor a line.")
   var values = false
 
-  @Option(help: ArgumentHelp("Threads (default: one a core). The values do not depend on it.", valueName: "n"))
-  var jobs: Int?
+  @OptionGroup var workers: WorkerOptions
 
   func run() throws { try compute() }
 
@@ -76,14 +75,14 @@ struct RunCommand: ParsableCommand {
     options.expect = expect
     let targets = fetch.map(RunCommand.split)
     let request = try options.request(graph, fetches: targets.map(\.name), fillsPlaceholders: false)
-    let runner = try GraphRunner(graph, threads: jobs ?? Machine.cores)
+    let runner = try GraphRunner(graph, threads: workers.count)
     _ = try runner.prepare(feeds: request.feeds.map(\.name), fetches: request.fetches)
     let load = watch.lap()
     let store = try (weights ?? Graphs.weights(of: self.graph)).map { (path) throws(CheckpointError) in
-      try reading.open(path, graph: self.graph, running: options, jobs: jobs).0
+      try reading.open(path, graph: self.graph, running: options, workers: workers.count).0
     }
     if let store { Report.warn(store) }
-    if let answer = try options.answer(graph, jobs: jobs), try answer.reproduction(store) == nil {
+    if let answer = try options.answer(graph, threads: workers.count), try answer.reproduction(store) == nil {
       throw CheckpointError(
         .different, "the graph does not compute what --expect says",
         remedy: "look at the values with --fetch, or at the distance with verify")
@@ -103,7 +102,8 @@ struct RunCommand: ParsableCommand {
     }
     for (i, target) in targets.enumerated() {
       if let path = target.file {
-        try RunCommand.write(results[i], to: path, protecting: (store?.source.files ?? []) + [InputFile(graph.path)])
+        let inputs = try ([graph.path] + options.files()).map { (path) throws(CheckpointError) in try InputFile(path) }
+        try RunCommand.write(results[i], to: path, protecting: (store?.source.files ?? []) + inputs)
       }
     }
     if json {
@@ -157,6 +157,7 @@ struct RunCommand: ParsableCommand {
     if let loss = writer.losses(writing: store).first {
       throw CheckpointError(.unsupported, "cannot be written to an .npy file: \(loss.reason)").at(file: path)
     }
+    try ReportFile.requireOwn(joinPath(folder, stem + ".npy"), beginning: Name(bytes: [0x93] + Array("NUMPY".utf8)))
     var staged = try StagedOutput(prefix: joinPath(folder, stem), replacing: true, protecting: inputs)
     try writer.write(store, to: &staged, options: WriteOptions())
     _ = try staged.commit()

@@ -16,6 +16,9 @@ struct TensorArgument {
     value = String(argument[argument.utf8.index(after: equals)...])
   }
 
+  /// The file that it is read from, if it is one.
+  var file: String? { Candidate.isFile(value) ? value : nil }
+
   /// The tensor: a file with one array, or a JSON literal.
   /// - Parameter dtype: what the graph takes; numbers are cast to it where every value survives.
   func tensor(dtype: DType?) throws(CheckpointError) -> Tensor {

@@ -15,6 +15,7 @@ package struct CaseRecorder {
   /// The folder of the case; the checkpoints lie inside it.
   private let folder: String
   package var isReplacing = false
+  package var jobs = 1
   package var madeBy = "ckpt-convert"
   /// The graph of the checkpoints, nil for the one beside each.
   package var graph: String?
@@ -45,14 +46,12 @@ package struct CaseRecorder {
       }
       let path = try CaseRecorder.real(Candidate.exists(input) ? input : found.stem)
       let key = try relative(path == folder ? CaseRecorder.real(found.path) : path)
-      let digests = try store.variables.map { (variable) throws(CheckpointError) in
-        try throwIfInterrupted()
-        return variable.tensor.dtype == .variant ? nil : try Digest.sha256(of: variable)
-      }
+      let digests = try Digest.sha256(of: store.variables, jobs: jobs)
       subjects.append((key, store, digests))
       outcome.tensors += store.variables.count
     }
-    var staged = try StagedOutput(prefix: joinPath(folder, "case"), replacing: isReplacing, protecting: [])
+    var staged = try StagedOutput(
+      prefix: joinPath(folder, "case"), replacing: isReplacing, protecting: subjects.flatMap(\.store.source.files))
     let arrays = try ScratchFolder(in: scratch)
     var runs: [JSONRun] = []
     for subject in subjects {

@@ -65,8 +65,8 @@ extension Tensor {
     }
     let rest = Array(shape.dimensions.dropFirst())
     let row = try Shape(rest).byteCount(width: width)
-    let part = try bytes()[range.lowerBound * row..<range.upperBound * row]
+    let part = try storage.bytes(at: range.lowerBound * row, count: range.count * row)
     return try Tensor(
-      dtype: dtype, shape: Shape(keepsAxis ? [range.count] + rest : rest), storage: MemoryStorage(Array(part)))
+      dtype: dtype, shape: Shape(keepsAxis ? [range.count] + rest : rest), storage: MemoryStorage(part))
   }
 }

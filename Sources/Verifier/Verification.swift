@@ -6,6 +6,7 @@ package import ProtoWire
 /// program recorded.
 package struct Verification {
   package var threads = 1
+  package var progress: Progress?
   package var tolerance = Tolerance.exact
   /// Names of AFTER's variables for those of BEFORE, where they differ.
   package var names: [Name: Name] = [:]
@@ -66,7 +67,7 @@ package struct Verification {
   {
     report.variableCount = before.variables.count
     var request = StoreDifference.Request()
-    (request.tolerance, request.names, request.jobs) = (tolerance, names, threads)
+    (request.tolerance, request.names, request.jobs, request.progress) = (tolerance, names, threads, progress)
     request.suggestsNames = false
     let difference = try StoreDifference(before, after, request)
     for change in difference.changed {

@@ -31,9 +31,7 @@ package struct BundleWriter: CheckpointWriter {
     let existing = BundleWriter.shards(of: output)
     if let first = existing.first, !output.replacing {
       // Shards whose index is gone are still somebody's data.
-      throw CheckpointError(
-        .cannotCreate, "is already there", remedy: "choose another name with -o, or replace it with --force"
-      ).at(file: first.path)
+      throw CheckpointError.alreadyThere(first.path)
     }
     while existing.contains(where: { $0.count == shardCount }) {
       // Under --force the new shards must not replace the old ones before the index does: another count gives other names.

@@ -151,7 +151,7 @@ enum GraphFacts {
       guard !source.isSameFile(as: path) else {
         throw CheckpointError(
           .cannotCreate, "is the graph of the input, and would have other names in the output",
-          remedy: "choose another name with -o"
+          remedy: "choose another name"
         ).at(file: path)
       }
       return try writeGraph(try MetaGraph(contentsOf: source), renaming: names, to: &output)

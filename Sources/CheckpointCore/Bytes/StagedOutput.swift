@@ -72,9 +72,8 @@ public struct StagedOutput: ~Copyable {
     if unsafe lstat(target, &status) == 0 {
       guard !protected.contains(where: { $0.isSameFile(as: target) }) else {
         throw CheckpointError(
-          .cannotCreate, "is part of the input, which is never written over", remedy: "choose another name with -o"
-        )
-        .at(file: target)
+          .cannotCreate, "is part of the input, which is never written over", remedy: "choose another name"
+        ).at(file: target)
       }
       guard replacing else { throw CheckpointError.alreadyThere(target) }
       guard status.st_mode & S_IFMT != S_IFDIR else {
@@ -149,9 +148,10 @@ public struct StagedOutput: ~Copyable {
     for entry in files { try entry.file.synchronize() }
     try detour?.index.synchronize()
     try synchronizeFolder(staging.path)
+    // Held first: an interrupt is seen here, or waits.
+    ck_hold_interrupts()
+    defer { ck_release_interrupts() }
     try throwIfInterrupted()
-    ck_hold_interrupts(1)
-    defer { ck_hold_interrupts(0) }
     // What was not there before and is of no use until the index is in place.
     var added: [String] = []
     do throws(CheckpointError) {
@@ -194,7 +194,7 @@ public struct StagedOutput: ~Copyable {
     case .link(let file, let path):
       guard unsafe link(file.path, path) == 0 else {
         throw CheckpointError.system(.cannotCreate, "cannot be replaced at a stroke", errno).advising(
-          "choose another name with -o, or remove the old one first"
+          "choose another name, or remove the old one first"
         ).at(file: file.target)
       }
     }
@@ -221,11 +221,9 @@ public struct StagedOutput: ~Copyable {
 }
 
 extension CheckpointError {
-  static func alreadyThere(_ path: String) -> CheckpointError {
-    CheckpointError(
-      .cannotCreate, "is already there", remedy: "choose another name with -o, or replace it with --force"
-    )
-    .at(file: path)
+  package static func alreadyThere(_ path: String) -> CheckpointError {
+    CheckpointError(.cannotCreate, "is already there", remedy: "choose another name, or replace it with --force").at(
+      file: path)
   }
 }
 

@@ -28,8 +28,7 @@ struct CheckCommand: ParsableCommand {
   @Option(help: "Show progress: auto, always or never.")
   var progress = ProgressChoice.auto
 
-  @Option(help: ArgumentHelp("Workers at once (default: one a core).", valueName: "n"))
-  var jobs: Int?
+  @OptionGroup var workers: WorkerOptions
 
   func run() throws { try check() }
 
@@ -43,7 +42,7 @@ struct CheckCommand: ParsableCommand {
       if !json { Report.warn(store) }
       let line = ProgressLine("reading", total: store.byteCount, progress)
       defer { line?.finish() }
-      let checkup = try Checkup(store, jobs: jobs ?? Machine.cores, progress: line?.progress)
+      let checkup = try Checkup(store, jobs: workers.count, progress: line?.progress)
       line?.finish()
       let report = CheckReport(store, found, checkup)
       if json { Console.print(report.json()) } else { Console.print(report.text(columns: Console.columns)) }
@@ -54,7 +53,7 @@ struct CheckCommand: ParsableCommand {
 
   private func open() -> Result<(VariableStore, Opening.Found), CheckpointError> {
     do throws(CheckpointError) {
-      return .success(try reading.open(input, salvage: true, jobs: jobs))
+      return .success(try reading.open(input, salvage: true, workers: workers.count))
     } catch {
       return .failure(error)
     }

@@ -5,13 +5,13 @@ import Inspection
 enum Diagnosing {
   /// Runs `body`; where a checksum stops it, the whole store is examined for what the wrong ones have in common.
   static func explaining<R>(
-    _ store: VariableStore, jobs: Int?, _ body: () throws(CheckpointError) -> R
+    _ store: VariableStore, jobs: Int, _ body: () throws(CheckpointError) -> R
   ) throws(CheckpointError) -> R {
     do {
       return try body()
     } catch {
       guard error.damage == .checksum || error.damage == .zeroFilled,
-        let checkup = try? Checkup(store, jobs: jobs ?? Machine.cores),
+        let checkup = try? Checkup(store, jobs: jobs),
         let cause = checkup.causes.first(where: { $0.file == error.file }) ?? checkup.causes.first
       else { throw error }
       throw error.because(cause)

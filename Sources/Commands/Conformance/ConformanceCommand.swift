@@ -46,8 +46,7 @@ struct ConformanceCommand: ParsableCommand {
   @Flag(help: "Print one JSON object.")
   var json = false
 
-  @Option(help: ArgumentHelp("Checkpoints at once (default: one a core).", valueName: "n"))
-  var jobs: Int?
+  @OptionGroup var workers: WorkerOptions
 
   @Option(help: "When progress is shown: auto, always, never.")
   var progress: ProgressChoice = .auto
@@ -55,7 +54,6 @@ struct ConformanceCommand: ParsableCommand {
   @OptionGroup(title: "Recording") var recording: RecordingOptions
 
   func validate() throws {
-    if let jobs, jobs < 1 { throw ValidationError("--jobs takes a number from 1 on") }
     if recording.record != nil, junit != nil || html != nil || !only.isEmpty {
       throw ValidationError("--record writes a case and runs none; leave out --junit, --html and --only")
     }
@@ -64,7 +62,7 @@ struct ConformanceCommand: ParsableCommand {
 
   func run() throws {
     if let folder = recording.record {
-      try recording.write(inputs, to: folder, scratch: Scratch.base, asJSON: json)
+      try recording.write(inputs, to: folder, scratch: Scratch.base, jobs: workers.count, asJSON: json)
     } else {
       try examine()
     }
@@ -72,7 +70,7 @@ struct ConformanceCommand: ParsableCommand {
 
   private func examine() throws(CheckpointError) {
     var conformance = Conformance(scratch: Scratch.base)
-    conformance.jobs = jobs ?? Machine.cores
+    conformance.jobs = workers.count
     var cases: [Case] = []
     for input in inputs.isEmpty ? [try OwnCases.folder()] : inputs {
       let folder = input.count > 1 && input.hasSuffix("/") ? String(input.dropLast()) : input

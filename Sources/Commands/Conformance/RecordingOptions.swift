@@ -34,9 +34,10 @@ struct RecordingOptions: ParsableArguments {
     if record != nil, !hasInputs { throw ValidationError("--record takes at least one checkpoint") }
   }
 
-  func write(_ inputs: [String], to folder: String, scratch: String, asJSON: Bool) throws(CheckpointError) {
+  func write(_ inputs: [String], to folder: String, scratch: String, jobs: Int, asJSON: Bool) throws(CheckpointError) {
     var recorder = try CaseRecorder(folder)
     recorder.isReplacing = force
+    recorder.jobs = jobs
     recorder.madeBy = CkptConvert.madeBy
     recorder.graph = graph
     recorder.fetches = fetch

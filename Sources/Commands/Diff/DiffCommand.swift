@@ -38,11 +38,7 @@ struct DiffCommand: ParsableCommand {
     completion: .file())
   var names: String?
 
-  @Option(help: ArgumentHelp("Absolute tolerance (default: every bit must be equal).", valueName: "x"))
-  var atol: Double = 0
-
-  @Option(help: ArgumentHelp("Relative tolerance.", valueName: "x"))
-  var rtol: Double = 0
+  @OptionGroup var tolerance: ToleranceOptions
 
   @Option(
     help: ArgumentHelp("Names in B for names in A, as for convert.", valueName: "file"), completion: .file())
@@ -63,11 +59,9 @@ struct DiffCommand: ParsableCommand {
   @Option(help: "Show progress: auto, always or never.")
   var progress = ProgressChoice.auto
 
-  @Option(help: ArgumentHelp("Workers at once (default: one a core).", valueName: "n"))
-  var jobs: Int?
+  @OptionGroup var workers: WorkerOptions
 
   func validate() throws {
-    if atol < 0 || rtol < 0 || atol.isNaN || rtol.isNaN { throw ValidationError("Tolerances are not negative.") }
     if limit < 0 { throw ValidationError("--limit takes a number from 0 on.") }
     if (second == nil) == (names == nil) { throw ValidationError("Give another checkpoint, or a graph with --names.") }
   }
@@ -79,9 +73,9 @@ struct DiffCommand: ParsableCommand {
     let b: VariableStore
     if let names { b = try GraphNames.store(names) } else { b = try reading.side(second ?? "") }
     var request = StoreDifference.Request()
-    request.tolerance = Tolerance(absolute: atol, relative: rtol)
+    request.tolerance = tolerance.value
     request.comparesValues = names == nil
-    request.jobs = jobs ?? Machine.cores
+    request.jobs = workers.count
     if let map { request.names = try NameMap(contentsOf: map).targets }
     let line = ProgressLine("comparing", total: names == nil ? a.byteCount : 0, progress)
     defer { line?.finish() }
@@ -91,9 +85,7 @@ struct DiffCommand: ParsableCommand {
     let report = DiffReport(
       difference, first: first, second: second ?? names ?? "", isGraph: names != nil, limit: limit == 0 ? .max : limit)
     Console.print(json ? report.json() : Array((report.text(columns: Console.columns) + "\n").utf8))
-    if let writeMap {
-      try ReportFile.write(report.map(), to: writeMap, replacing: true, protecting: a.source.files + b.source.files)
-    }
+    if let writeMap { try ReportFile.write(names: report.map(), to: writeMap) }
     for store in [a, b] { try store.source.requireUnchanged() }
     if let failure = difference.common.lazy.compactMap(\.failure).first { throw failure }
     guard difference.isSame else {
@@ -101,28 +93,5 @@ struct DiffCommand: ParsableCommand {
         .different,
         names == nil ? "\(report.second) differs from \(first)" : "\(first) is not what \(report.second) would restore")
     }
-  }
-}
-
-/// The names, dtypes and shapes that a graph restores, as a store whose values nobody has.
-enum GraphNames {
-  static func store(_ path: String) throws(CheckpointError) -> VariableStore {
-    guard path.hasSuffix(".meta"), let source = try Opening.layoutSource(path) else {
-      let (store, _) = try Opening.open(path, options: ReadOptions(listingOnly: true))
-      Report.warn(store)
-      return store
-    }
-    var store = VariableStore(source: .init(format: "graph", path: path))
-    for member in source.groups.first?.members ?? [] {
-      let dtype = member.entry.dtype ?? .float32
-      let bytes = try member.entry.shape.byteCount(width: dtype.width ?? 1)
-      let reason = CheckpointError(.unsupported, "a graph has names and no values").at(file: path)
-      let tensor = try Tensor(
-        dtype: dtype, shape: member.entry.shape, storage: MissingStorage(byteCount: bytes, reason: reason))
-      if !store.contains(member.entry.name) {
-        try store.append(Variable(name: member.entry.name, tensor: tensor, role: member.role))
-      }
-    }
-    return store
   }
 }

@@ -1,9 +1,7 @@
 import ArgumentParser
 import CheckpointCore
-import Dispatch
 import FormatRegistry
 import Inspection
-import Synchronization
 
 /// `ckpt-convert inspect INPUT`
 struct InspectCommand: ParsableCommand {
@@ -47,8 +45,7 @@ struct InspectCommand: ParsableCommand {
   @Option(help: "Show progress: auto, always or never.")
   var progress = ProgressChoice.auto
 
-  @Option(help: ArgumentHelp("Workers at once (default: one a core).", valueName: "n"))
-  var jobs: Int?
+  @OptionGroup var workers: WorkerOptions
 
   func validate() throws {
     if tree, digests || stats { throw ValidationError("--tree lists scopes, which have no digests and no statistics.") }
@@ -57,17 +54,15 @@ struct InspectCommand: ParsableCommand {
   func run() throws { try inspect() }
 
   private func inspect() throws(CheckpointError) {
-    let (store, found) = try reading.open(input, listingOnly: !digests && !stats && html == nil)
+    let isRead = digests || stats || html != nil
+    let (store, found) = try reading.open(input, listingOnly: !isRead)
     Report.warn(store)
     var inspected = InspectedStore(store, found)
-    try Diagnosing.explaining(store, jobs: jobs) { () throws(CheckpointError) in
-      if digests { inspected.digests = try Digests.of(store, jobs: jobs ?? Machine.cores) }
-      if stats || html != nil { try measure(&inspected) }
+    if isRead {
+      try Diagnosing.explaining(store, jobs: workers.count) { () throws(CheckpointError) in try read(&inspected) }
     }
     if let warning = inspected.graphWarning { Console.say("warning: \(warning)") }
-    if let html {
-      try ReportFile.write(InspectPage(inspected).page, to: html, protecting: store.source.files)
-    }
+    if let html { try ReportFile.write(InspectPage(inspected).page, to: html) }
     if json {
       Console.print(inspected.json(withScopes: tree))
     } else if tree {
@@ -77,45 +72,19 @@ struct InspectCommand: ParsableCommand {
     }
   }
 
-  private func measure(_ inspected: inout InspectedStore) throws(CheckpointError) {
-    let store = inspected.store
-    let passes = html == nil ? 1 : 2
+  private func read(_ inspected: inout InspectedStore) throws(CheckpointError) {
+    let variables = inspected.store.variables
+    let passes = (digests ? 1 : 0) + (html != nil ? 2 : stats ? 1 : 0)
     let line = ProgressLine(
-      "reading", total: store.byteCount.multipliedReportingOverflow(by: passes).partialValue, progress)
+      "reading", total: inspected.store.byteCount.multipliedReportingOverflow(by: passes).partialValue, progress)
     defer { line?.finish() }
-    let statistics = try TensorStatistics.of(store.variables, jobs: jobs ?? Machine.cores, progress: line?.progress)
+    if digests {
+      inspected.digests = try Digest.sha256(of: variables, jobs: workers.count, progress: line?.progress)
+    }
+    guard stats || html != nil else { return }
+    let statistics = try TensorStatistics.of(variables, jobs: workers.count, progress: line?.progress)
     inspected.statistics = statistics
     guard html != nil else { return }
-    inspected.histograms = try Histogram.of(
-      store.variables, statistics, jobs: jobs ?? Machine.cores, progress: line?.progress)
-  }
-}
-
-/// SHA-256 of all variables, on all cores.
-enum Digests {
-  /// - Returns: in the order of the store; nil for variants, whose bytes mean nothing outside their bundle.
-  static func of(_ store: VariableStore, jobs: Int) throws(CheckpointError) -> [String?] {
-    let results = Mutex<[Int: String]>([:])
-    let failures = Mutex<[Int: CheckpointError]>([:])
-    let next = Atomic(0)
-    DispatchQueue.concurrentPerform(iterations: max(1, jobs)) { _ in
-      while true {
-        let i = next.add(1, ordering: .relaxed).oldValue
-        guard i < store.variables.count, failures.withLock({ $0.isEmpty }) else { return }
-        do throws(CheckpointError) {
-          try throwIfInterrupted()
-          if store.variables[i].tensor.dtype == .variant {
-            try store.variables[i].tensor.storage.verify()
-          } else {
-            let sum = try Digest.sha256(of: store.variables[i])
-            results.withLock { $0[i] = sum }
-          }
-        } catch {
-          failures.withLock { $0[i] = error }
-        }
-      }
-    }
-    if let first = failures.withLock({ $0.min { $0.key < $1.key } }) { throw first.value }
-    return results.withLock { found in store.variables.indices.map { found[$0] } }
+    inspected.histograms = try Histogram.of(variables, statistics, jobs: workers.count, progress: line?.progress)
   }
 }

@@ -33,11 +33,7 @@ struct VerifyCommand: ParsableCommand {
 
   @OptionGroup(title: "Running the graph") var running: GraphOptions
 
-  @Option(help: ArgumentHelp("Absolute tolerance (default: every bit must be equal).", valueName: "x"))
-  var atol: Double = 0
-
-  @Option(help: ArgumentHelp("Relative tolerance.", valueName: "x"))
-  var rtol: Double = 0
+  @OptionGroup var tolerance: ToleranceOptions
 
   @Option(
     help: ArgumentHelp("Names in AFTER for names in BEFORE, as for convert.", valueName: "file"), completion: .file())
@@ -57,26 +53,28 @@ struct VerifyCommand: ParsableCommand {
       valueName: "file"), completion: .file())
   var html: String?
 
-  @Option(help: ArgumentHelp("Threads (default: one a core). The values do not depend on it.", valueName: "n"))
-  var jobs: Int?
+  @Option(help: "Show progress: auto, always or never.")
+  var progress = ProgressChoice.auto
 
-  func validate() throws {
-    if atol < 0 || rtol < 0 || atol.isNaN || rtol.isNaN { throw ValidationError("Tolerances are not negative.") }
-  }
+  @OptionGroup var workers: WorkerOptions
 
   func run() throws { try verify() }
 
   private func verify() throws(CheckpointError) {
-    let first = try reading.side(before, graph: graph, running: running, jobs: jobs)
-    let second = try reading.side(after, graph: graph, running: running, jobs: jobs)
+    let first = try reading.side(before, graph: graph, running: running, workers: workers.count)
+    let second = try reading.side(after, graph: graph, running: running, workers: workers.count)
     var verification = Verification()
-    verification.threads = jobs ?? Machine.cores
-    verification.tolerance = Tolerance(absolute: atol, relative: rtol)
+    verification.threads = workers.count
+    verification.tolerance = tolerance.value
     if let map {
       verification.names = try NameMap(contentsOf: map).targets
     }
     var report = Verification.Report()
+    let line = ProgressLine("comparing", total: first.byteCount, progress)
+    defer { line?.finish() }
+    verification.progress = line?.progress
     try verification.compareVariables(first, second, into: &report)
+    line?.finish()
     if let path = graph ?? Graphs.beside(first) ?? Graphs.beside(second) {
       let graph = try GraphLoader.load(path)
       let request = try running.request(graph, fetches: running.fetch, fillsPlaceholders: true)
@@ -97,107 +95,5 @@ struct VerifyCommand: ParsableCommand {
     guard report.isSame else {
       throw CheckpointError(.different, "\(after) is not the same network as \(before)")
     }
-  }
-}
-
-/// What `verify` and `convert --verify graph` show.
-enum VerifyReport {
-  static func text(_ report: Verification.Report) -> String {
-    var lines: [String] = []
-    if report.variables.isEmpty {
-      lines.append(
-        "variables: \(Console.count(report.variableCount)) of \(Console.count(report.variableCount)) are the same")
-    } else {
-      lines.append("variables: \(Console.plural(report.variables.count, "difference"))")
-      for finding in report.variables.prefix(20) { lines.append("  '\(finding.name)': \(finding.problem)") }
-      if report.variables.count > 20 { lines.append("  and \(report.variables.count - 20) more") }
-    }
-    guard report.ranGraph else { return (lines + ["no graph was run"]).joined(separator: "\n") }
-    if report.isFeedAutomatic {
-      let feeds = report.feeds.map { "\($0.name) (\($0.summary))" }.joined(separator: ", ")
-      lines.append("feeds: placeholders from a fixed seed, sizes that are not known are 2: \(feeds)")
-    }
-    if report.isFetchAutomatic { lines.append("fetches: the graph's own outputs") }
-    var table = Table(["FETCH", "DTYPE AND SHAPE", "RESULT"])
-    for finding in report.fetches { table.append(row(finding)) }
-    for finding in report.expectations { table.append(row(finding, suffix: " (recorded)")) }
-    lines.append(table.text(columns: nil))
-    if let node = report.divergence.first {
-      lines.append("the first node that differs: '\(node.node)' (\(node.op)), output \(node.output)")
-    }
-    return lines.joined(separator: "\n")
-  }
-
-  private static func row(_ finding: Verification.FetchFinding, suffix: String = "") -> [String] {
-    let verdict =
-      finding.isSame && finding.distance?.isEqual == false ? "within tolerance: " : finding.isSame ? "" : "DIFFERENT: "
-    return [finding.name + suffix, finding.summary, verdict + (finding.problem ?? finding.distance?.summary ?? "")]
-  }
-
-  static func json(_ report: Verification.Report, before: String, after: String) -> [UInt8] {
-    var json = JSONWriter()
-    json.object { json in
-      json.value("before", before)
-      json.value("after", after)
-      json.value("same", report.isSame)
-      write(report, to: &json)
-    }
-    return json.finished()
-  }
-
-  static func write(_ report: Verification.Report, to json: inout JSONWriter) {
-    json.object("variables") { json in
-      json.value("compared", report.variableCount)
-      json.array("differences") { json in
-        for finding in report.variables {
-          json.object(inline: true) { json in
-            json.value("name", finding.name)
-            json.value("problem", finding.problem)
-            if let distance = finding.distance { write(distance, to: &json) }
-          }
-        }
-      }
-    }
-    json.value("graph_run", report.ranGraph)
-    json.array("feeds") { json in
-      for feed in report.feeds {
-        json.object(inline: true) { json in
-          json.value("name", feed.name)
-          json.value("value", feed.summary)
-        }
-      }
-    }
-    json.value("automatic_feeds", report.isFeedAutomatic)
-    json.value("automatic_fetches", report.isFetchAutomatic)
-    for (key, findings) in [("fetches", report.fetches), ("expectations", report.expectations)] {
-      json.array(key) { json in
-        for finding in findings {
-          json.object(inline: true) { json in
-            json.value("name", finding.name)
-            json.value("same", finding.isSame)
-            if let problem = finding.problem { json.value("problem", problem) }
-            if let distance = finding.distance { write(distance, to: &json) }
-          }
-        }
-      }
-    }
-    if let node = report.divergence.first {
-      json.object("first_difference", inline: true) { json in
-        json.value("node", node.node)
-        json.value("op", node.op)
-        json.value("output", node.output)
-      }
-    } else {
-      json.null("first_difference")
-    }
-  }
-
-  static func write(_ distance: ValueDistance, to json: inout JSONWriter) {
-    json.value("elements", distance.elementCount)
-    json.value("differing", distance.differing)
-    if let first = distance.first { json.value("first", first) }
-    json.value("absolute", distance.absolute)
-    json.value("relative", distance.relative)
-    if let ulps = distance.ulps { json.value("ulps", Int(clamping: ulps)) }
   }
 }
