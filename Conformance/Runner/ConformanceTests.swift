@@ -35,16 +35,6 @@ import Testing
     #expect(folder.names == [])
   }
 
-  @Test func memoryDoesNotGrowWithTheCheckpoint() throws {
-    let folder = try TemporaryFolder()
-    var conformance = Conformance(scratch: folder.path)
-    conformance.program = WorkerExecutable.path()
-    let checks = try conformance.run([]).flatMap(\.checks)
-    #expect(checks.map(\.format) == Conformance.formats.map(\.name))
-    for check in checks { #expect(!check.verdict.isFailure, "\(check.format ?? ""): \(check.verdict)") }
-    #expect(folder.names == [])
-  }
-
   /// A float64 vector of a float32 network is the float32 one where its loss is accepted.
   @Test func narrowsALegacyVectorAsNumpyDoes() throws {
     let one = try #require(Self.cases.first { $0.id == "legacy-flat/es-agent" })
