@@ -108,7 +108,8 @@ let package = Package(
       ],
       path: "Tests/Fuzz/Targets", swiftSettings: house),
     .executableTarget(
-      name: "fuzz", dependencies: ["CheckpointCore", "FuzzTargets"], path: "Tests/Fuzz/Runner", swiftSettings: house),
+      name: "fuzz", dependencies: ["CheckpointCore", "FuzzTargets", "ckpt-convert"], path: "Tests/Fuzz/Runner",
+      swiftSettings: house),
     tests("FuzzTests", ["CheckpointCore", "FuzzTargets"]),
     tests("ConversionTests", ["CheckpointCore", "Conversion", "ProtoWire"]),
     tests("FormatRegistryTests", ["CheckpointCore", "FormatRegistry"]),

@@ -85,26 +85,6 @@ import Testing
     #expect(try folder.read("a.data-00000-of-00001") == folder.read("b.data-00000-of-00001"), "seed \(seed)")
   }
 
-  /// What both can hold, from one to the other. HDF5's pairs are in Tests/HDF5Tests and Conformance, through the program.
-  @Test(arguments: seeds) func anyStoreSurvivesEveryPairOfFormats(seed: UInt64) throws {
-    var random = RandomSource(seed: seed)
-    let all = try random.store(count: 30)
-    let formats = try ["tf-bundle", "tf-v1", "npy-flat", "npz", "safetensors"].map { try format($0) }
-    for first in formats {
-      for second in formats {
-        let lost = Set([first, second].flatMap { $0.writer?.losses(writing: all).map(\.variable) ?? [] })
-        // V1 has numbers for truth values, and random bytes are other numbers than theirs.
-        let store = try all.replacing(
-          all.variables.filter { !lost.contains($0.name) && $0.tensor.dtype != .bool })
-        let folder = try TemporaryFolder()
-        try first.save(store, to: folder("a"))
-        try second.save(first.load(folder("a")), to: folder("b"))
-        #expect(
-          try second.load(folder("b")).contents() == store.contents(), "seed \(seed): \(first.name) to \(second.name)")
-      }
-    }
-  }
-
   @Test(arguments: ["tf-bundle", "npy-flat", "npz"]) func theBytesDoNotDependOnTheNumberOfWorkers(name: String) throws {
     var random = RandomSource(seed: 77)
     let store = try random.store(count: 80)

@@ -27,6 +27,17 @@ import Testing
     #expect(session.accepted > 0)
   }
 
+  @Test(arguments: [("stores", 12), ("stores-hdf5", 2)]) func anyStoreSurvivesEveryPairOfFormats(
+    name: String, count: Int
+  ) throws {
+    let target = try #require(
+      try FuzzTarget.slow(cases: FuzzTests.root + "/Conformance/Cases").first { $0.name == name })
+    let session = try FuzzSession(target)
+    let mutator = FuzzMutator(target, random: 7)
+    for index in 0..<count { #expect(session.feed(mutator.input(index).bytes, seed: 0, isRepaired: false) == nil) }
+    #expect(session.accepted == count)
+  }
+
   /// Files `Tests/Fuzz/Findings/TARGET-NUMBER`.
   @Test(arguments: Candidate.names(in: root + "/Tests/Fuzz/Findings"))
   func whatWasFoundStaysRepaired(file: String) throws {

@@ -16,12 +16,17 @@ struct Fuzz {
     #else
       let arguments = CommandLine.arguments
       let numbers = arguments.dropFirst(3).compactMap { Int($0) }
-      let targets = try arguments.count > 1 ? FuzzTarget.all(cases: arguments[1]) : []
+      let targets =
+        try arguments.count > 1 ? FuzzTarget.all(cases: arguments[1]) + FuzzTarget.slow(cases: arguments[1]) : []
       guard arguments.count > 2, let target = targets.first(where: { $0.name == arguments[2] }) else {
         print("usage: fuzz CASES TARGET [COUNT [SEED [FIRST [FILE]]]]   FILE takes the input FIRST, nothing is parsed")
+        print(
+          "       fuzz CASES TARGET flips                            every bit of every sound file, one after the other"
+        )
         print("targets: \(targets.map(\.name).joined(separator: " "))")
         exit(64)
       }
+      if arguments.dropFirst(3).first == "flips" { return try flip(target) }
       let (count, seed) = (numbers.first ?? 1_000_000, numbers.count > 1 ? numbers[1] : 1)
       let first = numbers.count > 2 ? numbers[2] : 0
       let mutator = FuzzMutator(target, random: UInt64(seed))
@@ -64,6 +69,49 @@ struct Fuzz {
           + "\(session.accepted) accepted, \(session.refused) refused; \(Int(now() - start)) s, slowest "
           + "\(Int(slowest.seconds * 1000)) ms (input \(slowest.input)), largest \(peak() >> 10) MiB")
       if failures > 0 { exit(1) }
+    }
+
+    /// Each bit of each sound file flipped: refused, without effect, or other content.
+    private static func flip(_ target: FuzzTarget) throws {
+      limitMemory()
+      for (index, seed) in target.seeds.enumerated() {
+        let session = try FuzzSession(target)
+        var failures = 0
+        // Bytes in which a bit makes other content.
+        var silent: [Int] = []
+        for bit in 0..<8 * seed.bytes.count {
+          var bytes = seed.bytes
+          bytes[bit / 8] ^= 1 << UInt8(bit % 8)
+          let before = session.accepted - session.unchanged
+          alarm(UInt32(10 * longest))
+          if let problem = session.feed(bytes, seed: index, isRepaired: false) {
+            failures += 1
+            print("FAILED \(target.name), file \(index), bit \(bit): \(problem)")
+          }
+          if session.accepted - session.unchanged > before, silent.last != bit / 8 { silent.append(bit / 8) }
+        }
+        alarm(0)
+        print(
+          "\(target.name), file \(index), \(8 * seed.bytes.count) bits: \(failures) failures; \(session.refused) refused, "
+            + "\(session.unchanged) without effect, \(session.accepted - session.unchanged) other content, in \(silent.count) bytes"
+        )
+        print("  \(ranges(silent))")
+        if failures > 0 { exit(1) }
+      }
+    }
+
+    /// `3, 7-9` for 3, 7, 8, 9.
+    private static func ranges(_ numbers: [Int]) -> String {
+      var found: [ClosedRange<Int>] = []
+      for number in numbers {
+        if let last = found.last, last.upperBound == number - 1 {
+          found[found.count - 1] = last.lowerBound...number
+        } else {
+          found.append(number...number)
+        }
+      }
+      return found.map { $0.count == 1 ? "\($0.lowerBound)" : "\($0.lowerBound)-\($0.upperBound)" }.joined(
+        separator: ", ")
     }
 
     /// 2 GiB of addresses: what wants more fails.

@@ -45,6 +45,8 @@ public final class FuzzSession {
   private let folders: [TemporaryFolder]
   private let sums: [UInt32]
   public private(set) var accepted = 0
+  /// Of the accepted ones: those that hold what the sound file holds.
+  public private(set) var unchanged = 0
   public private(set) var refused = 0
 
   /// - Throws: where a seed itself is refused.
@@ -74,6 +76,7 @@ public final class FuzzSession {
     do {
       let sum = try target.read(path)
       accepted += 1
+      if sum == sums[seed] { unchanged += 1 }
       if target.isSummed, !isRepaired, sum != sums[seed] { return "other content is accepted in silence" }
     } catch let error as CheckpointError {
       refused += 1
