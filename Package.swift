@@ -91,7 +91,7 @@ let package = Package(
       name: "mutate", dependencies: ["CheckpointCore", "TestKit"], path: "Tests/Mutations", exclude: ["README.md"],
       swiftSettings: house),
     tests("CheckpointCoreTests", ["CCore", "CheckpointCore"]),
-    tests("GraphRuntimeTests", ["CheckpointCore", "ProtoWire", "GraphRuntime"]),
+    tests("GraphRuntimeTests", ["CheckpointCore", "ProtoWire", "GraphRuntime", "Trial", "ckpt-convert"]),
     tests("ProtoWireTests", ["CheckpointCore", "ProtoWire"]),
     tests("ZipArchiveTests", ["CheckpointCore", "ZipArchive"]),
     tests("TensorFlowTests", ["CSnappy", "CheckpointCore", "ProtoWire", "TensorFlow"]),

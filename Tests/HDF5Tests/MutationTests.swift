@@ -6,22 +6,10 @@ import Testing
 @Suite struct MutationTests {
   private static let root = splitPath(splitPath(splitPath(#filePath).folder).folder).folder
 
-  /// The program that was built beside the tests.
-  private func program() throws -> String {
-    for argument in CommandLine.arguments {
-      var folder = splitPath(argument).folder
-      for _ in 0..<5 {
-        if Candidate.isFile(joinPath(folder, "ckpt-convert")) { return joinPath(folder, "ckpt-convert") }
-        folder = splitPath(folder).folder
-      }
-    }
-    throw CheckpointError(.notFound, "ckpt-convert is not beside the tests; build it first")
-  }
-
   @Test func noDamageIsMoreThanAnError() throws {
     let seeds = try Mutator.hdf5Seeds(below: Self.root + "/Conformance/Cases")
     #expect(seeds.count > 8)
-    let report = try Damage(program: program(), Mutator(seeds, random: 4)).run(0..<100, jobs: 2)
+    let report = try Damage(program: BuiltProgram.path(), Mutator(seeds, random: 4)).run(0..<100, jobs: 2)
     #expect(report.failures == [])
     // Damage that is never seen, or always, would be no test.
     #expect(report.endings["inspect status(65)", default: 0] > 10)

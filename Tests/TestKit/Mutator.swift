@@ -5,7 +5,7 @@ public struct Mutator: Sendable {
   /// A sound file that damaged ones are made of.
   public struct Seed: Sendable {
     public let name: String
-    let bytes: [UInt8]
+    public let bytes: [UInt8]
     /// Where structures begin: four capital letters, as HDF5 marks them.
     let marks: [Int]
 

@@ -104,16 +104,4 @@ struct Shell {
       return status == "0" ? lines : lines + ["[exit \(status)]"]
     }
   }
-
-  /// The folder of the built program: beside the bundle of the tests.
-  static func binaries() -> String? {
-    for argument in CommandLine.arguments {
-      var url = URL(fileURLWithPath: argument)
-      for _ in 0..<5 {
-        url.deleteLastPathComponent()
-        if FileManager.default.isExecutableFile(atPath: url.path + "/ckpt-convert") { return url.path }
-      }
-    }
-    return nil
-  }
 }

@@ -19,7 +19,7 @@ import Testing
 
   @Test(arguments: files) func printsWhatItSays(file: String) throws {
     let transcript = try Transcript(joinPath(Self.root, file))
-    let binaries = try #require(Shell.binaries(), "ckpt-convert is not beside the tests; build it first")
+    let binaries = splitPath(try BuiltProgram.path()).folder
     let folder = try TemporaryFolder()
     try FileManager.default.copyItem(atPath: joinPath(Self.root, "Conformance"), toPath: folder("Conformance"))
     let shell = Shell(folder: folder.path, binaries: binaries)

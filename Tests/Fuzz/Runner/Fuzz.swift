@@ -26,7 +26,7 @@ struct Fuzz {
         print("targets: \(targets.map(\.name).joined(separator: " "))")
         exit(64)
       }
-      if arguments.dropFirst(3).first == "flips" { return try flip(target) }
+      if arguments.dropFirst(3).first == "flips" { return try flip(target, only: numbers.first) }
       let (count, seed) = (numbers.first ?? 1_000_000, numbers.count > 1 ? numbers[1] : 1)
       let first = numbers.count > 2 ? numbers[2] : 0
       let mutator = FuzzMutator(target, random: UInt64(seed))
@@ -38,9 +38,6 @@ struct Fuzz {
   }
 
   #if !LIBFUZZER
-    /// Seconds after which an input counts as hanging; twice as many end the process.
-    private static let longest = 1.0
-
     private static func run(_ target: FuzzTarget, _ mutator: FuzzMutator, _ range: Range<Int>, seed: Int) throws {
       limitMemory()
       // Where it stood when a signal ended it.
@@ -48,17 +45,17 @@ struct Fuzz {
       let session = try FuzzSession(target)
       var failures = 0
       var slowest = (seconds: 0.0, input: 0)
-      let start = now()
+      let start = now(CLOCK_MONOTONIC)
       for index in range {
         var number = index
         unsafe pwrite(current, &number, 8, 0)
         let input = mutator.input(index)
-        alarm(UInt32(2 * longest))
-        let begin = now()
+        limitTime(target)
+        let begin = now(CLOCK_PROCESS_CPUTIME_ID)
         let problem = session.feed(input.bytes, seed: input.seed, isRepaired: input.isRepaired)
-        let seconds = now() - begin
+        let seconds = now(CLOCK_PROCESS_CPUTIME_ID) - begin
         if seconds > slowest.seconds { slowest = (seconds, index) }
-        if let problem = problem ?? (seconds > longest ? "took \(seconds) s" : nil) {
+        if let problem = problem ?? (seconds > target.patience ? "took \(seconds) s" : nil) {
           failures += 1
           print("FAILED \(target.name), seed \(seed), input \(index): \(problem)")
         }
@@ -66,15 +63,15 @@ struct Fuzz {
       alarm(0)
       print(
         "\(target.name), seed \(seed), inputs \(range.lowerBound) to \(range.upperBound - 1): \(failures) failures; "
-          + "\(session.accepted) accepted, \(session.refused) refused; \(Int(now() - start)) s, slowest "
+          + "\(session.accepted) accepted, \(session.refused) refused; \(Int(now(CLOCK_MONOTONIC) - start)) s, slowest "
           + "\(Int(slowest.seconds * 1000)) ms (input \(slowest.input)), largest \(peak() >> 10) MiB")
       if failures > 0 { exit(1) }
     }
 
     /// Each bit of each sound file flipped: refused, without effect, or other content.
-    private static func flip(_ target: FuzzTarget) throws {
+    private static func flip(_ target: FuzzTarget, only: Int?) throws {
       limitMemory()
-      for (index, seed) in target.seeds.enumerated() {
+      for (index, seed) in target.seeds.enumerated() where only == nil || index == only {
         let session = try FuzzSession(target)
         var failures = 0
         // Bytes in which a bit makes other content.
@@ -83,7 +80,7 @@ struct Fuzz {
           var bytes = seed.bytes
           bytes[bit / 8] ^= 1 << UInt8(bit % 8)
           let before = session.accepted - session.unchanged
-          alarm(UInt32(10 * longest))
+          limitTime(target)
           if let problem = session.feed(bytes, seed: index, isRepaired: false) {
             failures += 1
             print("FAILED \(target.name), file \(index), bit \(bit): \(problem)")
@@ -133,10 +130,22 @@ struct Fuzz {
       return usage.ru_maxrss
     }
 
-    /// Seconds of the monotonic clock.
-    private static func now() -> Double {
+    /// Ends the process where an input hangs: by processor time, as others use the machine, and a minute later by the clock.
+    private static func limitTime(_ target: FuzzTarget) {
+      var timer = itimerval()
+      timer.it_value.tv_sec = Int(2 * target.patience)
+      #if canImport(Glibc)
+        unsafe setitimer(__itimer_which_t(ITIMER_PROF.rawValue), &timer, nil)
+      #else
+        unsafe setitimer(CInt(ITIMER_PROF), &timer, nil)
+      #endif
+      alarm(UInt32(2 * target.patience) + 60)
+    }
+
+    /// Seconds of a clock.
+    private static func now(_ clock: clockid_t) -> Double {
       var time = timespec()
-      unsafe clock_gettime(CLOCK_MONOTONIC, &time)
+      unsafe clock_gettime(clock, &time)
       return Double(time.tv_sec) + Double(time.tv_nsec) / 1e9
     }
   #endif

@@ -18,6 +18,8 @@ public struct FuzzTarget: Sendable {
   }
 
   public let name: String
+  /// Seconds of processor time after which an input counts as hanging; twice as many end the process.
+  public var patience = 1.0
   /// What the file is called that the bytes become.
   let file: String
   public let seeds: [Seed]

@@ -43,7 +43,7 @@ extension FuzzTarget {
 
   // ---- seeds
 
-  static func seed(
+  private static func seed(
     _ cases: String, _ path: String, as name: String? = nil, beside others: [String: String] = [:]
   ) throws -> Seed {
     func read(_ path: String) throws -> [UInt8] { try InputFile(joinPath(cases, path)).contents(limit: 1 << 20) }
@@ -53,7 +53,7 @@ extension FuzzTarget {
   }
 
   /// What a writer of ours makes of a few tensors.
-  static func made(_ format: String, file: String) throws -> Seed {
+  private static func made(_ format: String, file: String) throws -> Seed {
     let all: KeyValuePairs<Name, Tensor> = [
       "layer/w": try .floats([2, 3], [1, 2, 3, 4, 5, 6]), "n": try Tensor(.int8, [3], [1, 0xff, 5]),
       "half": try Tensor(.float16, [2, 1], [0, 0x3c, 0, 0x40]),
@@ -68,7 +68,7 @@ extension FuzzTarget {
   // ---- targets
 
   /// Opens a checkpoint and reads all of it.
-  static func format(
+  private static func format(
     _ name: String, file: String, seeds: [Seed], isSummed: Bool = false,
     repair: (@Sendable ([UInt8]) -> [UInt8])? = nil
   ) -> FuzzTarget {
@@ -223,7 +223,7 @@ extension FuzzTarget {
 
 extension VariableStore {
   /// A sum of names, dtypes, shapes and all bytes.
-  fileprivate func sum() throws -> UInt32 {
+  func sum() throws -> UInt32 {
     var sum = CRC32C()
     for content in try contents() {
       sum.update(content.name.bytes.rawSpan)
