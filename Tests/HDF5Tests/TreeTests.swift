@@ -140,4 +140,30 @@ import Testing
       #expect(error?.code == .corrupt, "\(length) of \(bytes.count) bytes: \(String(describing: error))")
     }
   }
+
+  /// What becomes of a file between its opening and the reading of its data.
+  enum Change: String, CaseIterable { case cut, grown, written, replaced, removed }
+
+  @Test(arguments: Change.allCases, [nil, 6]) func aSourceThatChangesIsRefused(change: Change, compression: Int?) throws
+  {
+    let folder = try TemporaryFolder()
+    let store = try VariableStore(["w": .floats([40_000], (0..<40_000).map { Float($0) })])
+    try Self.format.save(store, to: folder("in"), options: WriteOptions(compression: compression))
+    let opened = try Self.format.load(folder("in.h5"))
+    let bytes = try folder.read("in.h5")
+    switch change {
+    case .cut: try folder.write(Array(bytes.prefix(bytes.count / 2)), to: "in.h5")
+    case .grown: try folder.write(bytes + [0], to: "in.h5")
+    case .written: try folder.write(bytes.dropLast() + [bytes[bytes.count - 1] ^ 1], to: "in.h5")
+    case .replaced:
+      try folder.remove("in.h5")
+      try folder.write(bytes, to: "in.h5")
+    case .removed: try folder.remove("in.h5")
+    }
+    let error = failure {
+      _ = try opened.contents()
+      try opened.source.requireUnchanged()
+    }
+    #expect([.io, .corrupt].contains(error?.code), "\(String(describing: error))")
+  }
 }
