@@ -12,6 +12,7 @@ import os
 import pickle
 import shutil
 import sys
+import zipfile
 
 import numpy as np
 
@@ -173,6 +174,19 @@ def cut(target, file, order):
     return entries
 
 
+def deflated_keras():
+    """Keras stores the members of an archive; a zip program that packs it again deflates them."""
+    source, target = os.path.join(CASES, "keras/keras3-nested_keras"), os.path.join(CASES, "keras/keras3-nested_deflated")
+    os.makedirs(target, exist_ok=True)
+    with zipfile.ZipFile(os.path.join(source, "model.keras")) as old, zipfile.ZipFile(os.path.join(target, "model.keras"), "w") as new:
+        for name in old.namelist():
+            new.writestr(zipfile.ZipInfo(name), old.read(name), zipfile.ZIP_DEFLATED)
+    shutil.copy(os.path.join(source, "tensors.json"), target)
+    case = json.load(open(os.path.join(source, "case.json")))
+    case.update(id="keras/keras3-nested_deflated", description="the archive of keras3-nested_keras with deflated members")
+    finish(case, target)
+
+
 def main():
     def is_source(f):
         return not f.startswith("generators") and not f.endswith(("case.json", "tensors.json"))
@@ -232,6 +246,7 @@ def main():
             write(os.path.join(target, "tensors.json"), lines(tensors))
         finish(case, target)
 
+    deflated_keras()
     bad = {c["id"]: c for c in json.load(open(os.path.join(DAMAGED, "manifest.json")))}
     for word in DAMAGED_CASES.split():
         known = bad["sbad-" + word]

@@ -16,7 +16,8 @@ private func list(_ names: [String]) throws -> Attribute.Value {
 
 /// An HDF5 file made group by group, read as Keras would.
 private func keras(
-  _ groups: KeyValuePairs<Name, [Name: Attribute.Value]>, _ datasets: KeyValuePairs<Name, Tensor>
+  _ groups: KeyValuePairs<Name, [Name: Attribute.Value]>, _ datasets: KeyValuePairs<Name, Tensor>,
+  salvage: Bool = false
 ) throws -> VariableStore {
   let folder = try TemporaryFolder()
   var store = try VariableStore(datasets)
@@ -26,7 +27,7 @@ private func keras(
       attributes: group.value.sorted { $0.key < $1.key }.map { Attribute(name: $0.key, value: $0.value) })
   }
   try HDF5Formats.tree.save(store, to: folder("made"))
-  return try KerasH5Reader().open(folder("made.h5"), options: ReadOptions())
+  return try KerasH5Reader().open(folder("made.h5"), options: ReadOptions(salvage: salvage))
 }
 
 private func reload(_ store: VariableStore, _ format: CheckpointFormat = HDF5Formats.kerasH5) throws -> VariableStore {
@@ -55,6 +56,23 @@ private func reload(_ store: VariableStore, _ format: CheckpointFormat = HDF5For
     #expect(store.variables.map(\.name) == ["z/w", "z/b", "a/k"])
     #expect(store.layers.map(\.name) == ["z", "empty", "a"])
     #expect(store.layers[0].labels == ["z/w:0", "z/b:0"])
+  }
+
+  @Test func whatIsListedAndNotThereIsLostForSalvageOnly() throws {
+    let groups: KeyValuePairs<Name, [Name: Attribute.Value]> = [
+      "": ["layer_names": try list(["a", "gone"])], "a": ["weight_names": try list(["a/k:0", "a/gone:0"])],
+    ]
+    let error = failure { _ = try keras(groups, ["a/a/k:0": one]) }
+    #expect(error?.code == .corrupt && error?.message.contains("a/gone:0") == true)
+    let store = try keras(groups, ["a/a/k:0": one, "b": two], salvage: true)
+    #expect(store.variables.map(\.name) == ["a/k", "b"])
+    #expect(store.source.lost.map(\.variable) == ["a/a/gone:0", "gone"])
+    #expect(store.source.warnings == ["'b' is listed by no layer, so that Keras would not read it"])
+  }
+
+  @Test func aFileWithoutListsIsNotOneOfKeras() throws {
+    let error = failure { _ = try keras(["": [:]], ["a": one]) }
+    #expect(error?.code == .corrupt && error?.remedy?.contains("--from hdf5") == true)
   }
 
   @Test func equalLabelsGetTheirLayersName() throws {

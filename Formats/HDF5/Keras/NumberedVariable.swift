@@ -31,9 +31,10 @@ extension VariableStore {
       if members[group] == nil { order.append(group) }
       members[group, default: []].append((number, path, name))
     }
+    let attributes = Dictionary(groups.map { ($0.path, $0.attributes) }, uniquingKeysWith: { first, _ in first })
     layers = order.map { group in
       let sorted = (members[group] ?? []).sorted { $0.number < $1.number }
-      let own = groups.first { $0.path == group }?.attributes.first { $0.name == "name" }?.strings?.first
+      let own = attributes[group]?.first { $0.name == "name" }?.strings?.first
       let path = NumberedVariable.owner(group)
       let isState = ["optimizer", "metrics"].contains { path == Name($0) || path.hasPrefix("\($0)/") }
       return Layer(

@@ -65,12 +65,13 @@ package struct KerasV3Reader: CheckpointReader {
         throw CheckpointError(.corrupt, "has no weight_map, so that it is no map of Keras shards")
       }
       var names: [Name] = []
+      var seen: Set<Name> = []
       for (_, value) in map {
         for entry in value.elements ?? [value] {
           guard let name = entry.name else {
             throw CheckpointError(.corrupt, "the weight_map has an entry that is no name of a file")
           }
-          if !names.contains(name) { names.append(name) }
+          if seen.insert(name).inserted { names.append(name) }
         }
       }
       return try names.map { (name) throws(CheckpointError) in

@@ -62,14 +62,14 @@ struct ConformanceCommand: ParsableCommand {
 
   func run() throws {
     if let folder = recording.record {
-      try recording.write(inputs, to: folder, scratch: Scratch.base, jobs: workers.count, asJSON: json)
+      try recording.write(inputs, to: folder, scratch: Scratch.folder, jobs: workers.count, asJSON: json)
     } else {
       try examine()
     }
   }
 
   private func examine() throws(CheckpointError) {
-    var conformance = Conformance(scratch: Scratch.base)
+    var conformance = Conformance(scratch: Scratch.folder)
     conformance.jobs = workers.count
     var cases: [Case] = []
     for input in inputs.isEmpty ? [try OwnCases.folder()] : inputs {
@@ -97,11 +97,6 @@ struct ConformanceCommand: ParsableCommand {
         .different, "\(Console.plural(summary.failures.count, "check")) of \(Console.count(summary.checkCount)) failed")
     }
   }
-}
-
-/// Where what is written and thrown away goes.
-enum Scratch {
-  static var base: String { unsafe getenv("TMPDIR").map { unsafe String(cString: $0) } ?? "/tmp" }
 }
 
 /// The project's own cases.

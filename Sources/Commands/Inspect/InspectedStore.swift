@@ -9,6 +9,10 @@ struct InspectedStore {
   let graph: GraphSummary?
   /// Why a graph that is there cannot be shown.
   let graphWarning: String?
+  /// Files with the number of variables whose bytes each holds.
+  let files: [(name: String, bytes: Int, variables: Int)]
+  /// Whether the variables lie in several files.
+  let isSharded: Bool
   /// For each variable, where they were asked for.
   var digests: [String?]?
   var statistics: [TensorStatistics?]?
@@ -17,6 +21,10 @@ struct InspectedStore {
   init(_ store: VariableStore, _ found: Opening.Found) {
     self.store = store
     self.found = found
+    var counts: [String: Int] = [:]
+    for variable in store.variables { if let path = variable.tensor.file { counts[path, default: 0] += 1 } }
+    files = store.source.files.map { (splitPath($0.path).last, $0.size, counts[$0.path] ?? 0) }
+    isSharded = files.count { $0.variables > 0 } > 1
     do throws(CheckpointError) {
       graph = try GraphSummary(of: store, found)
       graphWarning = nil
@@ -54,14 +62,4 @@ struct InspectedStore {
   var elements: Int {
     store.variables.reduce(0) { $0.addingReportingOverflow($1.tensor.shape.elementCount).partialValue }
   }
-
-  /// Files with the number of variables whose bytes each holds.
-  var files: [(name: String, bytes: Int, variables: Int)] {
-    var counts: [String: Int] = [:]
-    for variable in store.variables { if let path = variable.tensor.file { counts[path, default: 0] += 1 } }
-    return store.source.files.map { (splitPath($0.path).last, $0.size, counts[$0.path] ?? 0) }
-  }
-
-  /// Whether the variables lie in several files.
-  var isSharded: Bool { files.count { $0.variables > 0 } > 1 }
 }
