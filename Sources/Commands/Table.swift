@@ -32,17 +32,20 @@ struct Table {
         line += rightAligned.contains(column) ? space + shown : isLast ? shown : shown + space
         if !isLast { line += String(repeating: " ", count: Table.gap) }
       }
-      lines.append(String(line.reversed().drop { $0 == " " }.reversed()))
+      let end = line.utf8.lastIndex { $0 != 0x20 }
+      lines.append(end.map { String(decoding: line.utf8[...$0], as: UTF8.self) } ?? "")
     }
     return lines.joined(separator: "\n")
   }
 
   /// Takes from the widest of some columns until all fit, or none can give any more.
   private static func narrow(_ widths: inout [Int], to room: Int, in columns: [Int]) {
-    while widths.reduce(0, +) > room, let widest = columns.max(by: { widths[$0] < widths[$1] }),
-      widths[widest] > narrowest
+    while case let excess = widths.reduce(0, +) - room, excess > 0,
+      let widest = columns.max(by: { widths[$0] < widths[$1] }), widths[widest] > narrowest
     {
-      widths[widest] -= 1
+      // Down to the next widest at once; one by one among those that are as wide.
+      let next = columns.filter { $0 != widest }.map { widths[$0] }.max() ?? 0
+      widths[widest] -= max(1, min(excess, widths[widest] - max(next, narrowest)))
     }
   }
 

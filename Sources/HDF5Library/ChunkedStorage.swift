@@ -47,6 +47,19 @@ struct ChunkedStorage: TensorStorage {
       }
     }
     (self.sizes, self.origins, self.chunks) = (sizes, origins, chunks)
+    // Each chunk is a question. Where a file has no bytes for so many chunks, most were never stored, and asking would take longer
+    // than its size justifies.
+    var count = sizes.contains(0) ? 0 : 1
+    for (size, chunk) in zip(sizes, chunks) where count > 0 {
+      count = count.multipliedReportingOverflow(by: (size - 1) / chunk + 1).partialValue
+    }
+    let most = 1 << 14 + fileSize / 4
+    guard count <= most else {
+      throw CheckpointError(
+        .unsupported,
+        "claims \(count) chunks where a file of \(fileSize) bytes can hold \(most), which is not believed",
+        remedy: "h5repack writes it again with larger chunks")
+    }
     // The chunks that hold one row of the first dimension.
     var band = chunkBytes
     for i in 1..<max(1, sizes.count) {

@@ -131,8 +131,7 @@ extension HDF5Type {
     case .float(let type):
       if let plain = type.dtype { return .stored(plain, swapped: type.bigEndian) }
       if type.width > 8 { return .unreadable("floating-point numbers of \(type.width) bytes") }
-      return type.fields.count == 5 && type.fields[2] <= 8 && type.fields[4] <= 23
-        ? .converted(.float32, code: 9) : .converted(.float64, code: 10)
+      return type.fitsFloat32 ? .converted(.float32, code: 9) : .converted(.float64, code: 10)
     case .string(let width, let padding): return .fixedStrings(width: width, padding: padding)
     case .variableString: return .variableStrings
     case .opaque(let width):
@@ -177,6 +176,13 @@ extension HDF5Type.Integer {
 }
 
 extension HDF5Type.Float {
+  /// Whether every number of the type, subnormal ones included, is one of float32.
+  fileprivate var fitsFloat32: Bool {
+    guard fields.count == 5, (1...8).contains(fields[2]), fields[4] <= 23, bias < 1 << 16 else { return false }
+    let (largest, least) = ((1 << fields[2]) - 1 - Int(bias), 1 - Int(bias) - fields[4])
+    return largest <= 128 && least >= -149
+  }
+
   /// The IEEE type that it is, exactly.
   var dtype: DType? {
     guard width <= 8, offset == 0, precision == 8 * width, normalisation == 0 else { return nil }

@@ -30,6 +30,12 @@ public struct Message: Sendable {
   /// A field of this message that is itself a message.
   public func nested(_ range: Range<Int>) -> Message { Message(bytes, range) }
 
+  /// A field of this message that is itself a message and, where it is there several times, is made of all their fields, one after
+  /// the other (encoding guide, "Last One Wins").
+  public func nested(_ ranges: [Range<Int>]) -> Message {
+    ranges.count == 1 ? nested(ranges[0]) : Message(ranges.flatMap { bytes[$0] })
+  }
+
   public var contents: [UInt8] { Array(bytes[range]) }
 
   /// Calls `body` with the number and value of every field, in the order of the file. A field that is there twice comes

@@ -1,11 +1,13 @@
 #!/usr/bin/env bash
-# Gives bombs to the program: small files that claim, inflate to, nest or repeat very much. They are the files of CASES and some
-# sixty that are made here. Each goes through `inspect --digests --json`, `check` and `convert --to npy-flat`, graphs through `run`
-# too, maps through `convert --map`. A run fails that ends by a signal or with a status that the README does not have, that takes more
-# than SECONDS of processor time (more for a file that is large itself: a second for each 20 MB), or more memory than MIB at its peak
-# (and four times the size of the file). Inputs that failed are copied to KEEP. The limits of `run` are the interpreter's: 10 s, 1 GiB.
-# Program and worker count together for the time; the larger of them is the memory. Needs GNU time.
-# usage: Tests/Faults/bombs.sh [CKPT_CONVERT [CASES [SECONDS [MIB [KEEP]]]]]     (default: Conformance/Cases/damaged, 1 s, 300 MiB)
+# Gives bombs to the program: small files that claim, inflate to, nest or repeat very much. They are the files of
+# CASES and some hundred that are made here. Each goes through `inspect --digests --json`, `check` and `convert --to
+# npy-flat`, graphs through `run` too, maps through `convert --map`. A run fails that ends by a signal or with a
+# status that the README does not have, that takes more than SECONDS of processor time (and one more for each 20 MB of
+# the file), or more memory than MIB at its peak (and than four times the file). Inputs that failed are copied to
+# KEEP, with a table of all runs. The limits for `run` are the interpreter's: 10 s and 1 GiB. Program and worker count
+# together for the time; the larger of them is the memory. Needs GNU time.
+# usage: Tests/Faults/bombs.sh [CKPT_CONVERT [CASES [SECONDS [MIB [KEEP]]]]]
+#        (default: Conformance/Cases/damaged, 1 s, 300 MiB)
 set -euo pipefail
 . "$(dirname "$0")/common.sh"
 need /usr/bin/time "apt-get install time"
@@ -14,19 +16,207 @@ damaged=${2:-$cases/damaged} seconds=${3:-1} mebibytes=${4:-300} keep=${5:-}
 bombs=$work/bombs
 mkdir "$bombs" "$work/out"
 
-# ---- what files are made of: hexadecimal digits, which `binary` makes bytes
+# ---- what files are made of
 
-binary() { tr -d '\n' | basenc --base16 -d; }
-hexOf() { printf %s "$1" | basenc --base16 -w0; }
-# repeat N STRING, where % is a zero byte
-repeat() {
-  if [ ${#2} = 1 ]; then head -c "$1" /dev/zero | tr '\0' "$2"; else yes "$2" 2>/dev/null | head -n "$1" | tr -d '\n' || true; fi
+# make FOLDER/NAME: a bomb from the standard input. Each has a folder of its own.
+make() {
+  mkdir -p "$bombs/${1%%/*}"
+  cat >"$bombs/$1"
 }
+# repeat N STRING: a string of one character may be anything, a longer one has no newline in it.
+repeat() {
+  if [ ${#2} = 1 ]; then
+    head -c "$1" /dev/zero | tr '\0' "$2"
+  else
+    { yes "$2" || true; } 2>/dev/null | head -n "$1" | tr -d '\n'
+  fi
+}
+# series N TEMPLATE [SEPARATOR [FIRST]]: the template N times; # is its number, @ the same in digits of bytes, ~ that before.
+series() {
+  awk -v n="$1" -v template="$2" -v separator="${3:-}" -v first="${4:-0}" '
+    function digits(i,  s, j) {
+      i = sprintf("%07d", i)
+      for (j = 1; j <= 7; j++) s = s "3" substr(i, j, 1)
+      return s
+    }
+    BEGIN {
+      parts = split(template, part, /[#@~]/)
+      for (k = 2; k <= parts; k++) {
+        at += length(part[k - 1]) + 1
+        kind[k] = substr(template, at, 1)
+      }
+      for (i = first; i < first + n; i++) {
+        text = (i > first ? separator : "") part[1]
+        for (k = 2; k <= parts; k++)
+          text = text (kind[k] == "#" ? sprintf("%07d", i) : digits(kind[k] == "@" ? i : i - 1)) part[k]
+        printf "%s", text
+      }
+    }'
+}
+# Bytes are hexadecimal digits until `binary` makes them bytes.
+binary() { tr -d '\n' | basenc --base16 -d; }
+digitsOf() { printf %s "$1" | basenc --base16 -w 0; }
 # little BYTES N: a little-endian number.
 little() {
   local i
   for ((i = 0; i < $1; i++)); do printf %02X $(($2 >> 8 * i & 255)); done
 }
+
+echo "bombs.sh: making bombs" >&2
+
+# ---- numpy
+
+# npy SHAPE [DTYPE [BYTES]]: an .npy file.
+npy() {
+  printf '\x93NUMPY\x01\x00\x76\x00%-117s\n' "{'descr': '${2:-<f4}', 'fortran_order': False, 'shape': ($1), }"
+  head -c "${3:-0}" /dev/zero
+}
+# long: an .npy of version 2 whose header is the standard input.
+long() {
+  cat >"$work/header"
+  printf '\x93NUMPY\x02\x00'
+  little 4 "$(stat -c %s "$work/header")" | binary
+  cat "$work/header"
+}
+npy "1099511627776," | make npy-terabytes/model.npy
+npy "4611686018427387904, 4" | make npy-overflow/model.npy
+npy "0, 9223372036854775807, 9223372036854775807" | make npy-zero/model.npy
+npy "0," "|S2147483647" | make npy-wide/model.npy
+repeat 50000000 ' ' | long | make npy-spaces/model.npy
+repeat 10000000 '(' | long | make npy-deep/model.npy
+{ printf "{'descr': '<f4', 'fortran_order': False, 'shape': (" && repeat 3000000 '1, ' && printf '), }\n'; } |
+  long | make npy-dimensions/model.npy
+{ printf '\x93NUMPY\x02\x00' && little 4 $((0xFFFFFFF0)) | binary; } | make npy-sparse/model.npy
+truncate -s 4G "$bombs/npy-sparse/model.npy"
+
+# ---- zip
+
+if command -v zip >/dev/null; then
+  # zipped NAME: one member, deflated.
+  zipped() {
+    cat >"$work/w.npy"
+    (cd "$work" && rm -f w.zip && zip -q -9 w.zip w.npy)
+    make "$1/model.npz" <"$work/w.zip"
+    rm "$work/w.npy" "$work/w.zip"
+  }
+  # A thousand to one: as large as it says, larger, much smaller.
+  npy "67108864," "<f4" $((256 << 20)) | zipped npz-inflates
+  npy "4," "<f4" $((256 << 20)) | zipped npz-more
+  npy "1099511627776," "<f4" 1000000 | zipped npz-claims
+fi
+# archive N KIND: N members (kind 0), or one of which the directory speaks N times, under its name (1) or others (2).
+archive() {
+  npy "0," >"$work/empty"
+  awk -v n="$1" -v kind="$2" -v npy="$(basenc --base16 -w 0 "$work/empty")" \
+    -v crc="$(gzip -c "$work/empty" | tail -c 8 | head -c 4 | basenc --base16 -w 0)" '
+    function little(bytes, x,  s) {
+      for (; bytes > 0; bytes--) { s = s sprintf("%02X", x % 256); x = int(x / 256) }
+      return s
+    }
+    function name(i,  s, j) {
+      i = sprintf("%07d", i)
+      for (j = 1; j <= 7; j++) s = s "3" substr(i, j, 1)
+      return s "2E6E7079"
+    }
+    BEGIN {
+      size = little(4, length(npy) / 2)
+      fixed = "14000000000000002100" crc size size "0B000000"
+      for (i = 0; i < (kind ? 1 : n); i++) {
+        place[i] = at
+        at += 30 + 11 + length(npy) / 2
+        printf "504B0304%s%s%s", fixed, name(i), npy
+      }
+      for (i = 0; i < n; i++)
+        printf "504B01021400%s00000000000000000000%s%s", fixed, little(4, kind ? 0 : place[i]), name(kind == 1 ? 0 : i)
+      printf "504B050600000000%s%s%s%s0000", little(2, n), little(2, n), little(4, n * 57), little(4, at)
+    }' | binary
+}
+archive 65000 0 | make npz-members/model.npz
+archive 65000 1 | make npz-same/model.npz
+archive 65000 2 | make npz-overlap/model.npz
+# A directory of 2^60 members.
+{
+  printf '504B06062C000000000000002D002D000000000000000000'
+  little 8 $((1 << 60)) && little 8 $((1 << 60)) && little 8 $((1 << 40)) && little 8 0
+  printf '504B060700000000000000000000000001000000504B050600000000FFFFFFFFFFFFFFFFFFFFFFFF0000'
+} | binary | make npz-directory/model.npz
+
+# ---- safetensors
+
+# safetensors NAME: the header is the standard input.
+safetensors() {
+  cat >"$work/header"
+  { little 8 "$(stat -c %s "$work/header")" | binary && cat "$work/header"; } | make "$1/model.safetensors"
+}
+none='{"dtype":"F32","shape":[0],"data_offsets":[0,0]}'
+{ printf '{' && repeat 98999990 ' ' && printf '}'; } | safetensors st-spaces
+{ printf '{"' && repeat 98999900 a && printf '":%s}' "$none"; } | safetensors st-long-name
+{ printf '{"__metadata__":{"a":"' && repeat 49499900 '\n' && printf '"}}'; } | safetensors st-long-text
+repeat 98999990 '[' | safetensors st-brackets
+{ printf '{"a":' && repeat 100000 '[' && repeat 100000 ']' && printf '}'; } | safetensors st-nested
+repeat 100000 '{"a":' | safetensors st-objects
+{ printf '{' && series 100000 "\"t#\":$none" , && printf '}'; } | safetensors st-names
+{ printf '{' && series 1000000 "\"t#\":$none" , && printf '}'; } | safetensors st-million-names
+{ printf '{' && series 100000 "\"a\":$none" , && printf '}'; } | safetensors st-twice
+{ printf '{"__metadata__":{' && series 1000000 '"k#":"v"' , && printf '}}'; } | safetensors st-metadata
+{ printf '{"a":{"dtype":"F32","data_offsets":[0,4],"shape":[1' && repeat 1000000 ,1 && printf ']}}'; } |
+  safetensors st-dimensions
+{ printf '{"a":{"dtype":"F32","data_offsets":[0,4],"shape":[' && repeat 10000000 9 && printf ']}}'; } | safetensors st-digits
+printf '{"a":{"dtype":"F32","shape":[1099511627776],"data_offsets":[0,4398046511104]}}' | safetensors st-terabytes
+
+# ---- JSON: manifests, lists of shards, maps
+
+# manifest NAME: the standard input beside a vector of 16 numbers.
+manifest() {
+  make "$1/model.index.json"
+  npy "16," "<f4" 64 | make "$1/model.npy"
+}
+vector='{"file": "model.npy", "dtype": "float32", "elements": 16}'
+head="{\"format\": \"npy-flat\", \"version\": 1, \"vectors\": [$vector], \"variables\": ["
+# variables N NAME REST
+variables() { printf %s "$head" && series "$1" "{\"name\": \"$2\", \"dtype\": \"float32\", $3}" , && printf ']}'; }
+repeat 100000 '[' | manifest json-brackets
+{ printf %s "$head" && repeat 100000 '{"name":' && repeat 100000 '}'; } | manifest json-nested
+variables 100000 v# '"shape": [0], "vector": 0, "offset": 0' | manifest json-names
+variables 1000000 v# '"shape": [0], "vector": 0, "offset": 0' | manifest json-million
+variables 100000 v# '"shape": [16], "vector": 0, "offset": 0' | manifest json-same-range
+variables 100000 v '"shape": [0], "vector": 0, "offset": 0' | manifest json-same-name
+variables 1 v '"shape": [1000000000, 1000000000], "vector": 0, "offset": 0' | manifest json-shape
+variables 1 v '"shape": [4294967296, 4294967296, 4294967296], "vector": 0, "offset": 9223372036854775807' |
+  manifest json-overflow
+{
+  printf '{"format": "npy-flat", "version": 1, "vectors": ['
+  series 100000 "$vector" ,
+  printf '], "variables": []}'
+} | manifest json-vectors
+{ printf '{"metadata":{},"weight_map":{' && series 100000 '"a#":["s#.weights.h5"]' , && printf '}}'; } |
+  make json-shards/model.weights.json
+{ repeat 100000 '[' && repeat 100000 ']'; } | make map-brackets/map.json
+repeat 100000 '{"a":' | make map-nested/map.json
+{ printf '{' && series 1000000 '"a#":"b#"' , && printf '}'; } | make map-million/map.json
+series 1000000 'a#\tb#\n' | make map-lines/map.txt
+{ printf '{"plan": 1, "steps": [' && series 500000 '{"source":"a#","target":"b#"}' , && printf ']}'; } |
+  make map-plan/map.json
+
+# ---- pickles
+
+pickle() { make "$1/model.pkl"; }
+{ printf '\x80\x02' && repeat 1000000 ']' && repeat 999999 a && printf .; } | pickle pickle-lists
+{ printf '\x80\x02N' && repeat 1000000 $'\x85' && printf .; } | pickle pickle-tuples
+{ printf '\x80\x02' && repeat 1000000 '(' && printf N.; } | pickle pickle-marks
+{ printf '\x80\x02' && repeat 3000000 N && printf .; } | pickle pickle-stack
+{ printf '\x80\x02]' && repeat 2000000 Na && printf .; } | pickle pickle-elements
+{ printf '\x80\x02I' && repeat 2000000 9 && printf '\n.'; } | pickle pickle-digits
+# Laughs: each pair has the one before it twice, each list too.
+{ printf '\x80\x02N' && repeat 64 $'2\x86' && printf .; } | pickle pickle-pairs
+{ printf '\x80\x02(]q%%' && repeat 40 '](h%h%eq%' && printf t.; } | tr % '\0' | pickle pickle-memo
+{ printf '\x80\x04\x8E' && little 8 $((1 << 60)) | binary && printf aaaa.; } | pickle pickle-bytes
+{ printf '\x80\x02\x8B' && little 4 $((0x7FFFFFFF)) | binary && printf aaaa.; } | pickle pickle-long
+printf '\x80\x02Nr\xff\xff\xff\xff.' | pickle pickle-number
+{ npy "1," "|O" && printf '\x80\x02N' && repeat 1000000 $'\x85' && printf .; } | make pickle-object/model.npy
+
+# ---- protocol buffers
+
 varint() {
   local n=$1
   while ((n > 127 || n < 0)); do
@@ -35,21 +225,76 @@ varint() {
   done
   printf %02X "$n"
 }
-# number FIELD N, field FIELD HEX, text FIELD STRING: a field of a protocol buffer.
+# number FIELD N, field FIELD DIGITS, text FIELD STRING: a field of a message.
 number() { varint $(($1 << 3)) && varint "$2"; }
 field() { varint $(($1 << 3 | 2)) && varint $((${#2} / 2)) && printf %s "$2"; }
-text() { field "$1" "$(hexOf "$2")"; }
-# nest N TAG…: N messages inside each other, with these tags in turn from the inside.
+text() { field "$1" "$(digitsOf "$2")"; }
+# nest N TAG…: N messages inside each other, these tags in turn from the inside; after a colon, what precedes the inner one.
 nest() {
   awk -v n="$1" -v tags="${*:2}" '
-    function varint(x,  s) { for (; x > 127; x = int(x / 128)) s = s sprintf("%02X", x % 128 + 128); return s sprintf("%02X", x) }
+    function varint(x,  s) {
+      for (; x > 127; x = int(x / 128)) s = s sprintf("%02X", x % 128 + 128)
+      return s sprintf("%02X", x)
+    }
     BEGIN {
       k = split(tags, tag, " ")
-      for (i = 0; i < n; i++) { head[i] = tag[i % k + 1] varint(size); size += length(head[i]) / 2 }
+      for (i = 0; i < n; i++) {
+        split(tag[i % k + 1], part, ":")
+        head[i] = part[1] varint(size + length(part[2]) / 2) part[2]
+        size += length(head[i]) / 2
+      }
       for (i = n - 1; i >= 0; i--) printf "%s", head[i]
     }'
 }
-# inner NAME OP INPUTS [KEY VALUE]…: a node with attributes; node: the same as a field of a GraphDef.
+
+# ---- TensorFlow's bundles
+
+# masked: the CRC-32C of the standard input as TensorFlow stores it.
+crcs=()
+for ((i = 0; i < 256; i++)); do
+  crc=$i
+  for ((j = 0; j < 8; j++)); do crc=$((crc >> 1 ^ (crc & 1) * 0x82F63B78)); done
+  crcs+=("$crc")
+done
+masked() {
+  local crc=$((0xFFFFFFFF)) byte
+  for byte in $(od -An -v -tu1); do crc=$((crc >> 8 ^ crcs[(crc ^ byte) & 255])); done
+  crc=$((crc ^ 0xFFFFFFFF))
+  little 4 $(((crc >> 15 | crc << 17) + 0xA282EAD8 & 0xFFFFFFFF))
+}
+block() { printf %s00 "$1" && printf %s00 "$1" | binary | masked; }
+# table ENTRIES LASTKEY: an index of one block.
+table() {
+  local restarts=0000000001000000 data meta index size handle footer
+  data=$(block "$1$restarts")
+  meta=$(block $restarts)
+  size=$((${#data} / 2))
+  handle=$(varint 0 && varint $((size - 5)))
+  index=$(block "$(varint 0 && varint $((${#2} / 2)) && varint $((${#handle} / 2)))$2$handle$restarts")
+  footer=$(varint $size && varint 8 && varint $((size + 13)) && varint $((${#index} / 2 - 5)))
+  printf '%s%0*d57FB808B247547DB' "$data$meta$index$footer" $((80 - ${#footer})) 0
+}
+header=00000608011A020801             # one data file
+empty=080112041202080035D8EA82A2      # float32, [0], the checksum of nothing
+key=$(repeat 16000 61)
+# 20,000 names of 16,002 bytes that take 19 each, and as many short ones.
+{
+  printf %s "$header" && varint 0 && varint 16002 && varint 13 && printf '%s0000%s' "$key" $empty
+  awk -v shared="$(varint 16000)" -v value=$empty 'BEGIN {
+    for (i = 1; i < 20000; i++) printf "%s020D%02X%02X%s", shared, int(i / 256), i % 256, value }'
+} >"$work/entries"
+table "$(cat "$work/entries")" "${key}FFFF" | binary | make bundle-keys/model.index
+: | make bundle-keys/model.data-00000-of-00001
+table "$header$(series 20000 "00070D@$empty")" 3A | binary | make bundle-names/model.index
+: | make bundle-names/model.data-00000-of-00001
+{ printf 'model_checkpoint_path: "m"\n' && series 300000 'all_model_checkpoint_paths: "m-#"\n'; } |
+  make state-paths/checkpoint
+repeat 100000 'a { ' | make state-nested/checkpoint
+
+# ---- graphs
+
+graph() { binary | make "$1/model.pb"; }
+# inner NAME OP INPUTS [KEY VALUE]…: a node with attributes; node: the same as a field of a graph.
 inner() {
   local input
   text 1 "$1" && text 2 "$2"
@@ -61,263 +306,65 @@ inner() {
   done
 }
 node() { field 1 "$(inner "$@")"; }
-dtype() { number 6 "$1"; }
 shape() { for size in "$@"; do field 2 "$(number 1 "$size")"; done; }
-# constant NAME DTYPE SHAPE FIELDS: a Const whose values are these fields of the TensorProto.
+# constant NAME DTYPE SHAPE FIELDS [CONTROL]: FIELDS are the values' of the TensorProto.
 constant() {
-  local type
-  type=$(dtype "$2")
-  node "$1" Const "${5:-}" dtype "$type" value "$(field 8 "$(number 1 "$2")$(field 2 "$(shape $3)")$4")"
+  # shellcheck disable=SC2086
+  node "$1" Const "${5:-}" dtype "$(number 6 "$2")" value "$(field 8 "$(number 1 "$2")$(field 2 "$(shape $3)")$4")"
 }
-# ints NAME N…: a vector, int NAME N [CONTROL]: a scalar, of int32.
+# int NAME N [CONTROL]: a scalar; ints NAME N…: a vector.
 int() { constant "$1" 3 "" "$(number 7 "$2")" "${3:-}"; }
 ints() { constant "$1" 3 $(($# - 1)) "$(field 7 "$(for n in "${@:2}"; do varint "$n"; done)")"; }
-float=$(dtype 1) whole=$(dtype 3)
-one=$(constant one 1 "" 2D0000803F)
+float=$(number 6 1) whole=$(number 6 3)
+value=2D0000803F # 1 as a float
+one=$(constant one 1 "" $value)
 
-# make NAME: what is written goes to the bomb NAME, the name of a file in a folder of its own.
-make() {
-  mkdir -p "$bombs/${1%%/*}"
-  cat >"$bombs/$1"
-}
-# npy DICT [BYTES]: an .npy file with this header.
-npy() { printf '\x93NUMPY\x01\x00\x76\x00%-117s\n' "$1" && head -c "${2:-0}" /dev/zero; }
-# safetensors: a header from the standard input.
-safetensors() {
-  local size
-  cat >"$work/header"
-  size=$(stat -c %s "$work/header")
-  little 8 "$size" | binary
-  cat "$work/header"
-}
-# crc32c: the masked checksum of TensorFlow of the standard input, as four bytes.
-crcs=()
-for ((i = 0; i < 256; i++)); do
-  crc=$i
-  for ((j = 0; j < 8; j++)); do crc=$((crc >> 1 ^ (crc & 1) * 0x82F63B78)); done
-  crcs+=("$crc")
-done
-crc32c() {
-  local crc=$((0xFFFFFFFF)) byte
-  for byte in $(od -An -v -tu1); do crc=$((crc >> 8 ^ crcs[(crc ^ byte) & 255])); done
-  crc=$((crc ^ 0xFFFFFFFF))
-  little 4 $((((crc >> 15 | crc << 17) + 0xA282EAD8) & 0xFFFFFFFF))
-}
+# deep: a node with a function among its attributes that has one among its own, and so on.
+deep() { node out NoOp "" f "$(nest 99999 12 12 52)"; }
+deep | graph proto-functions
+field 2 "$(deep)" | binary | make proto-meta/model.meta
+{ number 1 1 && field 2 "$(field 2 "$(deep)")"; } | binary | make proto-saved/saved_model.pb
+node out Const "" dtype "$float" value "$(field 8 "0815$(nest 100000 1A:0815 7A)")" | graph proto-tensors
+{ node out NoOp "" && repeat 200000 0B; } | graph proto-groups
 
-echo "bombs.sh: making bombs" >&2
+# Constants of one value that is repeated.
+repeated() { constant weight 1 "$1" $value && node out Identity weight T "$float"; }
+repeated 1099511627776 | graph const-terabytes
+repeated 67108864 | graph const-repeats
+repeated "4294967296 4294967296 4294967296" | graph const-overflow
 
-# ---- numpy
-npy "{'descr': '<f4', 'fortran_order': False, 'shape': (1099511627776,), }" | make npy-terabytes/model.npy
-npy "{'descr': '<f4', 'fortran_order': True, 'shape': (1048576, 1048576), }" | make npy-fortran/model.npy
-npy "{'descr': '<f4', 'fortran_order': False, 'shape': (4611686018427387904, 4), }" | make npy-overflow/model.npy
-npy "{'descr': '<f4', 'fortran_order': False, 'shape': (0, 9223372036854775807, 9223372036854775807), }" | make npy-zero/model.npy
-npy "{'descr': '|S2147483647', 'fortran_order': False, 'shape': (0,), }" | make npy-wide/model.npy
-# header SIZE: an .npy of version 2 whose header of SIZE bytes is the standard input.
-header() { printf '\x93NUMPY\x02\x00' && little 4 "$1" | binary && cat; }
-repeat 50000000 ' ' | header 50000000 | make npy-spaces/model.npy
-repeat 10000000 '(' | header 10000000 | make npy-deep/model.npy
-{ printf "{'descr': '<f4', 'fortran_order': False, 'shape': (" && repeat 3000000 '1, ' && printf '), }'; } |
-  { cat && head -c 3 /dev/zero | tr '\0' ' '; } >"$work/shape"
-header "$(stat -c %s "$work/shape")" <"$work/shape" | make npy-dimensions/model.npy
-: | header $((0xFFFFFFF0)) >"$work/sparse"
-mkdir "$bombs/npy-sparse-header"
-mv "$work/sparse" "$bombs/npy-sparse-header/model.npy"
-truncate -s 4G "$bombs/npy-sparse-header/model.npy"
-
-# ---- zip
-if command -v zip >/dev/null; then
-  # A thousand to one, and twice.
-  npy "{'descr': '<f4', 'fortran_order': False, 'shape': (67108864,), }" $((256 << 20)) >"$work/w.npy"
-  (cd "$work" && zip -q -9 inflates.npz w.npy)
-  make npz-inflates/model.npz <"$work/inflates.npz"
-  npy "{'descr': '<f4', 'fortran_order': False, 'shape': (4,), }" $((256 << 20)) >"$work/w.npy"
-  (cd "$work" && zip -q -9 more.npz w.npy)
-  make npz-more/model.npz <"$work/more.npz"
-  npy "{'descr': '<f4', 'fortran_order': False, 'shape': (1099511627776,), }" 1000000 >"$work/w.npy"
-  (cd "$work" && zip -q -9 claims.npz w.npy)
-  make npz-claims/model.npz <"$work/claims.npz"
-  rm "$work"/*.np?
-fi
-# archive N SAME: N members, or one member that the directory names N times under the same or other names.
-archive() {
-  npy "{'descr': '<f4', 'fortran_order': False, 'shape': (0,), }" >"$work/empty"
-  awk -v n="$1" -v same="$2" -v npy="$(basenc --base16 -w0 "$work/empty")" \
-    -v crc="$(gzip -c "$work/empty" | tail -c 8 | head -c 4 | basenc --base16 -w0)" '
-    function little(bytes, x,  s) { for (; bytes > 0; bytes--) { s = s sprintf("%02X", x % 256); x = int(x / 256) } return s }
-    function name(i,  s, t, j) {
-      t = sprintf("v%06d.npy", i)
-      for (j = 1; j <= length(t); j++) s = s digit[substr(t, j, 1)]
-      return s
-    }
-    BEGIN {
-      for (i = 32; i < 127; i++) digit[sprintf("%c", i)] = sprintf("%02X", i)
-      size = little(4, length(npy) / 2)
-      fixed = "14000000000000002100" crc size size "0B00" "0000"
-      for (i = 0; i < n; i++) if (!same || i == 0) { place[i] = at; at += 30 + 11 + length(npy) / 2; printf "504B0304%s%s%s", fixed, name(i), npy }
-      for (i = 0; i < n; i++) printf "504B01021400%s0000000000000000" "0000" "%s%s", fixed, little(4, same ? 0 : place[i]), name(same == 1 ? 0 : i)
-      printf "504B0506" "00000000" "%s%s%s%s" "0000", little(2, n), little(2, n), little(4, n * 57), little(4, at)
-    }' | binary
-}
-archive 65000 0 | make npz-members/model.npz
-archive 65000 1 | make npz-same/model.npz
-archive 65000 2 | make npz-overlap/model.npz
-# A directory of 2^60 members.
-{
-  printf '504B0606%s2D002D000000000000000000' "$(little 8 44)"
-  printf '%s%s%s%s' "$(little 8 $((1 << 60)))" "$(little 8 $((1 << 60)))" "$(little 8 $((1 << 40)))" "$(little 8 0)"
-  printf '504B060700000000%s01000000504B050600000000FFFFFFFFFFFFFFFFFFFFFFFF0000' "$(little 8 0)"
-} | binary | make npz-directory/model.npz
-
-# ---- safetensors
-names() { awk -v n="$1" 'BEGIN { for (i = 0; i < n; i++) printf "%s\"t%07d\":{\"dtype\":\"F32\",\"shape\":[0],\"data_offsets\":[0,0]}", i ? "," : "{", i; print "}" }'; }
-{ printf '{' && repeat 98999990 ' ' && printf '}'; } | safetensors | make st-spaces/model.safetensors
-{ printf '{"' && repeat 98999900 'a' && printf '":{"dtype":"F32","shape":[0],"data_offsets":[0,0]}}'; } | safetensors |
-  make st-long-name/model.safetensors
-{ printf '{"__metadata__":{"a":"' && repeat 49499950 '\n' && printf '"}}'; } | safetensors | make st-long-text/model.safetensors
-repeat 98999990 '[' | safetensors | make st-brackets/model.safetensors
-{ printf '{"a":' && repeat 100000 '[' && repeat 100000 ']' && printf '}'; } | safetensors | make st-nested/model.safetensors
-repeat 100000 '{"a":' | safetensors | make st-objects/model.safetensors
-names 100000 | safetensors | make st-names/model.safetensors
-names 1000000 | safetensors | make st-million-names/model.safetensors
-{ printf '{"__metadata__":{' && awk 'BEGIN { for (i = 0; i < 1000000; i++) printf "\"k%d\":\"v\",", i; print "\"k\":\"v\"" }' && printf '}}'; } |
-  safetensors | make st-metadata/model.safetensors
-{ printf '{"a":{"dtype":"F32","data_offsets":[0,4],"shape":[1' && repeat 1000000 ',1' && printf ']}}'; } | safetensors | cat - <(printf 'aaaa') |
-  make st-dimensions/model.safetensors
-{ printf '{"a":{"dtype":"F32","data_offsets":[0,4],"shape":[' && repeat 10000000 '9' && printf ']}}'; } | safetensors | make st-digits/model.safetensors
-{ printf '{"a":{"dtype":"F32","shape":[0],"data_offsets":[0,0]}' && repeat 100000 ',"a":{"dtype":"F32","shape":[0],"data_offsets":[0,0]}' && printf '}'; } |
-  safetensors | make st-twice/model.safetensors
-printf '{"a":{"dtype":"F32","shape":[1099511627776],"data_offsets":[0,4398046511104]}}' | safetensors | make st-terabytes/model.safetensors
-
-# ---- JSON: manifests, maps, lists of shards
-# manifest NAME: a manifest from the standard input beside a vector of 16 numbers.
-manifest() {
-  make "$1/model.index.json"
-  npy "{'descr': '<f4', 'fortran_order': False, 'shape': (16,), }" 64 | make "$1/model.npy"
-}
-head='{"format": "npy-flat", "version": 1, "vectors": [{"file": "model.npy", "dtype": "float32", "elements": 16}], "variables": ['
-variables() {
-  awk -v n="$1" -v head="$head" -v rest="$2" -v same="${3:-0}" \
-    'BEGIN { printf "%s", head; for (i = 0; i < n; i++) printf "%s{\"name\": \"v%07d\", \"dtype\": \"float32\", %s}", i ? ", " : "", same ? 0 : i, rest; print "]}" }'
-}
-repeat 100000 '[' | manifest json-brackets
-{ printf %s "$head" && repeat 100000 '{"name":' && repeat 100000 '}'; } | manifest json-nested
-variables 1000000 '"shape": [0], "vector": 0, "offset": 0' | manifest json-million
-variables 100000 '"shape": [16], "vector": 0, "offset": 0' | manifest json-same-range
-variables 100000 '"shape": [0], "vector": 0, "offset": 0' 1 | manifest json-same-name
-variables 1 '"shape": [1000000000, 1000000000], "vector": 0, "offset": 0' | manifest json-shape
-variables 1 '"shape": [4294967296, 4294967296, 4294967296], "vector": 0, "offset": 9223372036854775807' | manifest json-overflow
-awk 'BEGIN { printf "{\"format\": \"npy-flat\", \"version\": 1, \"vectors\": ["
-  for (i = 0; i < 100000; i++) printf "%s{\"file\": \"model.npy\", \"dtype\": \"float32\", \"elements\": 16}", i ? "," : ""
-  print "], \"variables\": []}" }' | manifest json-vectors
-{ printf '{"metadata":{},"weight_map":{' && awk 'BEGIN { for (i = 0; i < 300000; i++) printf "\"a%d\":[\"s%d.weights.h5\"],", i, i; print "\"a\":[\"s.weights.h5\"]" }' && printf '}}'; } |
-  make json-shards/model.weights.json
-{ repeat 100000 '[' && repeat 100000 ']'; } | make map-brackets/map.json
-repeat 100000 '{"a":' | make map-nested/map.json
-awk 'BEGIN { printf "{"; for (i = 0; i < 1000000; i++) printf "\"a%d\":\"b%d\",", i, i; print "\"a\":\"b\"}" }' | make map-million/map.json
-awk 'BEGIN { for (i = 0; i < 1000000; i++) printf "a%d\tb%d\n", i, i }' | make map-lines/map.txt
-awk 'BEGIN { printf "{\"plan\": 1, \"steps\": ["; for (i = 0; i < 500000; i++) printf "%s{\"source\":\"a%d\",\"target\":\"b%d\"}", i ? "," : "", i, i; print "]}" }' |
-  make map-plan/map.json
-
-# ---- pickles
-{ printf '\x80\x02' && repeat 1000000 ']' && repeat 999999 'a' && printf .; } | make pickle-lists/model.pkl
-{ printf '\x80\x02N' && repeat 1000000 $'\x85' && printf .; } | make pickle-tuples/model.pkl
-{ printf '\x80\x02' && repeat 1000000 '(' && printf N. ; } | make pickle-marks/model.pkl
-# Laughs: each pair holds the pair before it twice.
-{ printf '\x80\x02N' && repeat 64 $'2\x86' && printf .; } | make pickle-pairs/model.pkl
-{ printf '\x80\x02]q%%' && repeat 40 '](h%h%eq%' && printf .; } | tr % '\0' | make pickle-memo/model.pkl
-{ printf '\x80\x04\x8e' && little 8 $((1 << 60)) | binary && printf 'aaaa.'; } | make pickle-bytes/model.pkl
-{ printf '\x80\x02\x8b' && little 4 $((0x7FFFFFFF)) | binary && printf 'aaaa.'; } | make pickle-long/model.pkl
-{ printf '\x80\x02Nr\xff\xff\xff\xff.'; } | make pickle-number/model.pkl
-{ printf '\x80\x02' && repeat 3000000 'N' && printf .; } | make pickle-stack/model.pkl
-{ printf '\x80\x02]' && repeat 2000000 'Na' && printf .; } | make pickle-elements/model.pkl
-{ printf '\x80\x02I' && repeat 2000000 '9' && printf '\n.'; } | make pickle-digits/model.pkl
-{ npy "{'descr': '|O', 'fortran_order': False, 'shape': (1,), }" && printf '\x80\x02N' && repeat 1000000 $'\x85' && printf .; } |
-  make pickle-object/model.npy
-
-# ---- TensorFlow's bundles
-block() { # HEX: a block with its trailer
-  printf %s00 "$1"
-  printf %s00 "$1" | binary | crc32c
-}
-bundle() { # HEX LASTKEY: a table of one data block
-  local data meta index size
-  data=$(block "$1")
-  meta=$(block 0000000001000000)
-  size=$((${#data} / 2))
-  index=$(varint 0 && varint $((${#2} / 2)))
-  local handle
-  handle=$(varint 0 && varint $((size - 5)))
-  index=$(block "$index$(varint $((${#handle} / 2)))$2${handle}0000000001000000")
-  printf %s "$data$meta$index"
-  local footer
-  footer=$(varint "$size" && varint 8 && varint $((size + 13)) && varint $((${#index} / 2 - 5)))
-  printf '%s%0*d57FB808B247547DB' "$footer" $((80 - ${#footer})) 0
-}
-# Keys of 16,000 bytes that take 5: 20,000 of them.
-key=$(repeat 16000 61)
-empty=080112041202080035D8EA82A2 # float32, [0], and the checksum of nothing
-{
-  entries=00000608011A020801 # the header: one data file
-  entries+="00$(varint 16002)$(varint $((${#empty} / 2)))${key}0000$empty"
-  entries+=$(awk -v n=20000 -v shared="$(varint 16000)" -v value="$empty" 'BEGIN {
-    for (i = 1; i < n; i++) printf "%s02%02X%02X%02X%s", shared, length(value) / 2, int(i / 256), i % 256, value }')
-  bundle "${entries}0000000001000000" "${key}FFFF" | binary
-} | make bundle-keys/model.index
-: | make bundle-keys/model.data-00000-of-00001
-{ printf 'model_checkpoint_path: "m"\n' && awk 'BEGIN { for (i = 0; i < 500000; i++) printf "all_model_checkpoint_paths: \"m-%d\"\n", i }'; } |
-  make state-paths/checkpoint
-repeat 100000 'a { ' | make state-nested/checkpoint
-
-# ---- graphs
-graph() { cat | binary | make "$1"; }
-# deep: a node whose attribute is a function with an attribute, and so on.
-deep() { field 1 "$(text 1 out)$(text 2 NoOp)$(field 5 "$(text 1 f)$(field 2 "$(nest 99999 12 12 52)")")"; }
-deep | graph proto-functions/model.pb
-field 2 "$(deep)" | graph proto-meta/model.meta
-{ number 1 1 && field 2 "$(field 2 "$(deep)")"; } | graph proto-saved/saved_model.pb
-node out Const "" dtype "$float" value "$(field 8 "$(nest 100000 1A 7A)")" | graph proto-tensors/model.pb
-{ node out NoOp "" && repeat 200000 0B; } | graph proto-groups/model.pb
-{ constant weight 1 1099511627776 2D0000803F && node out Identity weight T "$float"; } | graph const-terabytes/model.pb
-{ constant weight 1 67108864 2D0000803F && node out Identity weight T "$float"; } | graph const-repeats/model.pb
-{ constant weight 1 "4294967296 4294967296 4294967296" 2D0000803F && node out Identity weight T "$float"; } | graph const-overflow/model.pb
-awk 'BEGIN { for (i = 0; i < 500000; i++) { s = ""; t = sprintf("%07d", i); for (j = 1; j <= 7; j++) s = s "3" substr(t, j, 1); printf "0A0F0A07%s12044E6F4F70", s } }' |
-  graph nodes-million/model.pb
-{ node n0000000 NoOp "" && field 1 "$(text 1 out)$(text 2 NoOp)$(repeat 200000 1A086E30303030303030)"; } | graph nodes-inputs/model.pb
-# chain N OP: each node reads the one before it.
+series 500000 0A0F0A07@12044E6F4F70 | graph nodes-many
+{ node n0000000 NoOp "" && field 1 "$(text 1 out)$(text 2 NoOp)$(repeat 200000 1A086E30303030303030)"; } | graph nodes-inputs
+# chain N OP INPUTS: each node reads the one before it.
 chain() {
+  local hex
+  hex="0A086E@$(text 2 "$2")$(repeat "$3" 1A086E~)$(field 5 "$(text 1 T)$(field 2 "$float")")"
   printf %s "$one"
-  node n0000000 Identity one T "$float"
-  awk -v n="$1" -v op="$(text 2 "$2")" -v inputs="$3" -v type="$(field 5 "$(text 1 T)$(field 2 "$float")")" '
-    function name(i,  s, t, j) { t = sprintf("%07d", i); for (j = 1; j <= 7; j++) s = s "3" substr(t, j, 1); return "6E" s }
-    BEGIN { for (i = 1; i < n; i++) {
-      s = "0A08" name(i) op
-      for (k = 0; k < inputs; k++) s = s "1A08" name(i - 1)
-      s = s type
-      printf "0A%02X%s", length(s) / 2, s } }'
-  node out Identity "$(printf 'n%07d' $(($1 - 1)))" T "$float"
+  node "n$(printf %07d 0)" Identity one T "$float"
+  series $(($1 - 1)) "0A$(varint $(((${#hex} + 13 + 13 * $3) / 2)))$hex" "" 1
+  node out Identity "$(printf n%07d $(($1 - 1)))" T "$float"
 }
-chain 100000 Identity 1 | graph chain-identity/model.pb
-chain 100000 Neg 1 | graph chain-neg/model.pb
-chain 100000 Add 2 | graph chain-add/model.pb
-# while: 1 if it grows, 0 if it only turns.
+chain 100000 Identity 1 | graph chain-identity
+chain 100000 Neg 1 | graph chain-neg
+chain 100000 Add 2 | graph chain-add
+
+# A loop that never ends, and one whose tensor doubles.
 endless() {
-  local int=$whole
   int zero 0
-  node i Enter zero T "$int" frame_name "$(text 2 while)"
-  node i/merge Merge "i i/next" T "$int" N "$(number 3 2)"
+  node i Enter zero T "$whole" frame_name "$(text 2 while)"
+  node i/merge Merge "i i/next" T "$whole" N "$(number 3 2)"
   int huge 2147483647 ^i/merge
-  node less Less "i/merge huge" T "$int"
+  node less Less "i/merge huge" T "$whole"
   node cond LoopCond less
-  node i/switch Switch "i/merge cond" T "$int"
-  node i/body Identity i/switch:1 T "$int"
+  node i/switch Switch "i/merge cond" T "$whole"
+  node i/body Identity i/switch:1 T "$whole"
   int none 0 ^i/body
-  node i/add Add "i/body none" T "$int"
-  node i/next NextIteration i/add T "$int"
-  node out Exit i/switch T "$int"
+  node i/add Add "i/body none" T "$whole"
+  node i/next NextIteration i/add T "$whole"
+  node out Exit i/switch T "$whole"
 }
 doubling() {
   printf %s "$one"
-  int zero 0
   int axis 0
   node start ExpandDims "one axis" T "$float" Tdim "$whole"
   node x Enter start T "$float" frame_name "$(text 2 while)"
@@ -331,106 +378,123 @@ doubling() {
   node x/next NextIteration x/two T "$float"
   node out Exit x/switch T "$float"
 }
-endless | graph loop-endless/model.pb
-doubling | graph loop-doubles/model.pb
-field 2 "$(endless)" | graph loop-meta/model.meta
-# body NAME CALLED…: a function of one argument that calls others one after the other.
-body() {
-  local hex name=$1 last=x called n=0
-  hex=$(field 1 "$(text 1 "$1")$(field 2 "$(text 1 x)$(number 3 1)")$(field 3 "$(text 1 y)$(number 3 1)")")
-  shift
-  for called in "$@"; do
+endless | graph loop-endless
+doubling | graph loop-doubles
+field 2 "$(endless)" | binary | make loop-meta/model.meta
+
+# library NAME CALLED…: a function that calls others one after the other.
+pass=(Tin "$(field 1 "$float")" Tout "$(field 1 "$float")")
+called() { field 10 "$(text 1 "$1")"; }
+library() {
+  local last=x n=0 name argument
+  argument=$(number 3 1)
+  field 1 "$(text 1 "$1")$(field 2 "$(text 1 x)$argument")$(field 3 "$(text 1 y)$argument")"
+  for name in "${@:2}"; do
     n=$((n + 1))
-    hex+=$(field 3 "$(inner "c$n" PartitionedCall "$last" f "$(field 10 "$(text 1 "$called")")" \
-      Tin "$(field 1 "$float")" Tout "$(field 1 "$float")")")
+    field 3 "$(inner "c$n" PartitionedCall "$last" f "$(called "$name")" "${pass[@]}")"
     last=c$n:output:0
   done
-  hex+=$(field 4 "$(text 1 y)$(text 2 "$last")")
-  field 1 "$hex"
+  field 4 "$(text 1 y)$(text 2 "$last")"
 }
-calls() { node out PartitionedCall one f "$(field 10 "$(text 1 "$1")")" Tin "$(field 1 "$float")" Tout "$(field 1 "$float")"; }
-{ printf %s "$one" && calls f && field 2 "$(body f f)"; } | graph function-itself/model.pb
-{ printf %s "$one" && calls f60 && field 2 "$(body f0 && for ((i = 1; i <= 60; i++)); do body "f$i" "f$((i - 1))" "f$((i - 1))"; done)"; } |
-  graph function-doubles/model.pb
-# op NAME OP INPUTS ATTRIBUTES…: one op on scalars and vectors that asks for very much.
+{
+  printf %s "$one"
+  node out PartitionedCall one f "$(called f)" "${pass[@]}"
+  field 2 "$(field 1 "$(library f f)")"
+} | graph function-itself
+{
+  printf %s "$one"
+  node out PartitionedCall one f "$(called f50)" "${pass[@]}"
+  field 2 "$(field 1 "$(library f0)"
+    for ((i = 1; i <= 50; i++)); do field 1 "$(library "f$i" "f$((i - 1))" "f$((i - 1))")"; done)"
+} | graph function-doubles
+
+# op NAME OP INPUTS ATTRIBUTES…: one op that asks for very much of these.
 op() {
   local name=$1
   shift
   {
-    printf %s "$one"
-    int zero 0
-    int step 1
-    int billion 1000000000
-    int hundred 100000000
-    ints square 1000000000 1000000000
-    ints wide 30000 30000
-    ints vector 100000
-    ints negative -1
+    printf %s "$operands"
     node out "$@"
-  } | graph "op-$name/model.pb"
+  } | graph "op-$name"
 }
+operands=$(
+  printf %s "$one"
+  int zero 0
+  int step 1
+  int billion 1000000000
+  int hundred 100000000
+  ints square 1000000000 1000000000
+  ints wide 30000 30000
+  ints large 9000 9000
+  ints vector 100000
+  ints hundreds 100000000
+  constant pads 3 "1 2" "$(field 7 "$(varint 0 && varint 2000000000)")"
+  node a Fill "large one" T "$float" index_type "$whole"
+)
 op fill Fill "square one" T "$float" index_type "$whole"
 op fill-large Fill "wide one" T "$float" index_type "$whole"
 op range Range "zero billion step" Tidx "$whole"
 op linspace LinSpace "one one billion" T "$float" Tidx "$whole"
-op random RandomUniform "square" T "$whole" dtype "$float"
-op random-large RandomUniform "wide" T "$whole" dtype "$float"
-op onehot OneHot "billion hundred one one" T "$float" TI "$whole"
-op onehot-large OneHot "vector billion one one" T "$float" TI "$whole"
+op random RandomUniform square T "$whole" dtype "$float"
+op random-large RandomUniform wide T "$whole" dtype "$float"
+op onehot OneHot "zero hundred one one" T "$float" TI "$whole"
+op onehot-vector OneHot "square billion one one" T "$float" TI "$whole"
 op broadcast BroadcastTo "one square" T "$float" Tidx "$whole"
-op tile Tile "vector vector" T "$whole" Tmultiples "$whole"
-op tensorarray TensorArrayV3 "billion" dtype "$float"
+op tile Tile "vector hundreds" T "$whole" Tmultiples "$whole"
+op tensorarray TensorArrayV3 billion dtype "$float"
 op reserve TensorListReserve "vector billion" element_dtype "$float" shape_type "$whole"
-op unpack Unpack "vector" T "$whole" num "$(number 3 1000000000)"
+op unpack Unpack vector T "$whole" num "$(number 3 1000000000)"
 op split Split "zero vector" T "$whole" num_split "$(number 3 1000000000)"
 op reshape Reshape "vector square" T "$whole" Tshape "$whole"
-op eye MatrixDiag "vector" T "$whole"
+op pad Pad "square pads" T "$whole" Tpaddings "$whole"
+op diagonal MatrixDiag a T "$float"
+op matmul MatMul "a a" T "$float"
 op placeholder Placeholder "" dtype "$float" shape "$(field 7 "$(shape 1000000000 1000000000)")"
 op variable VariableV2 "" dtype "$float" shape "$(field 7 "$(shape 1000000000 1000000000)")"
-{
-  printf %s "$one"
-  ints wide 9000 9000
-  node a Fill "wide one" T "$float" index_type "$whole"
-  node out MatMul "a a" T "$float"
-} | graph op-matmul/model.pb
 
-# ---- HDF5, through the program itself
-"$tool" "$bombs/st-names/model.safetensors" --to hdf5 --quiet -o "$work/names" >/dev/null 2>&1 || true
-[ ! -e "$work/names.h5" ] || make h5-names/model.h5 <"$work/names.h5"
-if [ -e "$bombs/npz-inflates" ]; then
-  "$tool" "$bombs/npz-inflates/model.npz" --to hdf5 --compress gzip --quiet -o "$work/zeros" >/dev/null 2>&1 || true
-  [ ! -e "$work/zeros.h5" ] || make h5-inflates/model.h5 <"$work/zeros.h5"
-fi
-rm -f "$work"/*.h5
+# ---- HDF5, written by the program itself
+
+# written NAME INPUT OPTION…
+written() {
+  "$tool" "$2" --to hdf5 "${@:3}" --quiet -o "$work/written" >/dev/null 2>&1 || return 0
+  make "$1/model.h5" <"$work/written.h5"
+  rm -f "$work/written.h5"
+}
+{ printf '{' && series 20000 "\"t#\":$none" , && printf '}'; } | safetensors st-some-names
+written h5-names "$bombs/st-some-names/model.safetensors"
+[ ! -e "$bombs/npz-inflates" ] || written h5-inflates "$bombs/npz-inflates/model.npz" --compress gzip
 
 # ---- the runs
+
 : >"$work/measured"
 # measure INPUT SECONDS MIB ARGUMENT…
 measure() {
-  local input=$1 second=$2 mebi=$3 status=0 size wall user system memory what
+  local input=$1 second=$2 mebi=$3 status=0 size wall user system memory what faults folder
   shift 3
+  folder=$(dirname "$input")
+  what="$1 $(basename "$folder")/$(basename "$input")"
   rm -rf "$work/out"
   mkdir "$work/out"
-  /usr/bin/time -q -o "$work/time" -f '%e %U %S %M' timeout -k 5 60 "$tool" "$@" >/dev/null 2>"$work/said" || status=$?
+  (ulimit -t 30 && exec /usr/bin/time -q -o "$work/time" -f '%e %U %S %M' timeout -k 5 300 "$tool" "$@") \
+    >/dev/null 2>"$work/said" || status=$?
   read -r wall user system memory <"$work/time"
-  size=$(du -k --apparent-size "$input" | cut -f 1)
+  size=$(du -k "$folder" | cut -f 1)
   points=$((points + 1))
-  what="${1} $(basename "$(dirname "$input")")/$(basename "$input")"
-  local faults
-  faults=$(awk -v status="$status" -v time="$user $system" -v memory="$memory" -v second="$second" -v mebi="$mebi" -v size="$size" 'BEGIN {
-    split(time, part, " ")
-    used = part[1] + part[2]
-    if (!index(" 0 1 64 65 66 69 73 74 ", " " status " ")) printf " status %d", status
-    if (used > second + size / 20000) printf " %.1f s", used
-    if (memory > mebi * 1024 && memory > size * 4) printf " %d MiB", memory / 1024
-  }')
-  awk -v user="$user" -v system_="$system" -v wall="$wall" -v memory="$memory" -v status="$status" -v size="$size" -v what="$what" \
-    'BEGIN { printf "%.2f\t%d\t%d\t%s\t%d\t%s\n", user + system_, memory / 1024, status, wall, size, what }' >>"$work/measured"
+  faults=$(awk -v status="$status" -v used="$user" -v more="$system" -v memory="$memory" -v second="$second" \
+    -v mebi="$mebi" -v size="$size" 'BEGIN {
+      if (!index(" 0 1 64 65 66 69 73 74 ", " " status " ")) printf " status %d", status
+      if (used + more > second + size / 20000) printf " %.1f s", used + more
+      if (memory > mebi * 1024 && memory > size * 4) printf " %d MiB", memory / 1024
+    }')
+  awk -v user="$user" -v system_="$system" -v wall="$wall" -v memory="$memory" -v status="$status" -v size="$size" \
+    -v what="$what" -v said="$(grep -a -v '^warning' "$work/said" | tail -n 1 | head -c 200 | tr '\t' ' ' || true)" \
+    'BEGIN { printf "%.2f\t%d\t%d\t%s\t%d\t%s\t%s\n", user + system_, memory / 1024, status, wall, size, what, said }' \
+    >>"$work/measured"
   if [ -n "$faults" ]; then
     fail "$what:$faults (status $status, $(head -c 200 "$work/said" | tr '\n' ' '))"
     if [ -n "$keep" ]; then
-      mkdir -p "$keep/$(basename "$(dirname "$input")")"
-      cp --sparse=always "$(dirname "$input")"/* "$keep/$(basename "$(dirname "$input")")/"
+      mkdir -p "$keep/$(basename "$folder")"
+      cp --sparse=always "$folder"/* "$keep/$(basename "$folder")/"
     fi
   fi
 }
@@ -444,6 +508,8 @@ trio() {
 for folder in "$damaged"/*/ "$bombs"/*/; do
   folder=${folder%/}
   while IFS= read -r -d '' file; do
+    # A manifest's vector leads to the manifest.
+    [[ $file != "$bombs"/json-*.npy ]] || continue
     case $file in
       */map.*) measure "$file" "$seconds" "$mebibytes" convert "$bundle" --to npz --map "$file" -o "$work/out/model" ;;
       *) trio "$file" ;;
@@ -452,13 +518,16 @@ for folder in "$damaged"/*/ "$bombs"/*/; do
       */saved_model.pb) measure "$file" 10 1024 run "$folder" --fetch out:0 ;;
       *.pb | *.meta) measure "$file" 10 1024 run "$file" --fetch out:0 ;;
     esac
-  done < <(find "$folder" -maxdepth 1 -type f ! -name case.json ! -name tensors.json ! -name '*.data-*' -print0 | sort -z)
+  done < <(find "$folder" -maxdepth 1 -type f ! -name case.json ! -name tensors.json ! -name '*.data-*' -print0 |
+    sort -z)
   [ "$folder" = "${folder#"$bombs"}" ] || rm -rf "$folder"
 done
 
-columns='s of processor\tMiB\tstatus\ts of the clock\tKB of input\trun'
-printf "slowest: $columns\n" && sort -t $'\t' -k 1,1 -rn "$work/measured" | head -12
-printf "largest: $columns\n" && sort -t $'\t' -k 2,2 -rn "$work/measured" | head -12
+columns='s of processor\tMiB\tstatus\ts of the clock\tKB of input\trun\n'
+# shellcheck disable=SC2059 # the format is the column line itself
+{ printf "slowest: $columns" && sort -t $'\t' -k 1,1 -rn "$work/measured" | head -n 12 | cut -f 1-6; } || true
+# shellcheck disable=SC2059
+{ printf "largest: $columns" && sort -t $'\t' -k 2,2 -rn "$work/measured" | head -n 12 | cut -f 1-6; } || true
 [ -z "$keep" ] || { mkdir -p "$keep" && cp "$work/measured" "$keep/measured.tsv"; }
-report ", $(awk -F '\t' '{ seconds = $1 > seconds ? $1 : seconds; memory = $2 > memory ? $2 : memory } END {
+report ", $(awk -F '\t' '{ if ($1 > seconds) seconds = $1; if ($2 > memory) memory = $2 } END {
   printf "slowest %.2f s of processor time, largest %d MiB", seconds, memory }' "$work/measured")"

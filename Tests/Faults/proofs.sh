@@ -1,8 +1,9 @@
 #!/usr/bin/env bash
-# Gives every file below FOLDER (the proof files of HDF5's advisories, a fuzzer's findings) to `inspect --digests --json`, `check` and
-# `convert --to npy-flat`, each with 20 s of the clock and 1 GiB of address space, and counts how they end. A run fails that ends by a
-# signal, a time-out or a status that the README does not have, that leaves something of an output that it does not report as done,
-# or that changes its file. Nothing of FOLDER is kept here; where to get such files is in SECURITY.md.
+# Gives every file below FOLDER (the proof files of HDF5's advisories, a fuzzer's findings) to `inspect --digests
+# --json`, `check` and `convert --to npy-flat`, each with 20 s of the clock and 1 GiB of address space, and counts how
+# they end. A run fails that ends by a signal, a time-out or a status that the README does not have, that leaves
+# something of an output that it does not report as done, or that changes its file. Nothing of FOLDER is kept here;
+# where to get such files is in SECURITY.md.
 # usage: Tests/Faults/proofs.sh FOLDER [CKPT_CONVERT]
 set -euo pipefail
 [ -d "${1:-}" ] || { echo "usage: Tests/Faults/proofs.sh FOLDER [CKPT_CONVERT]"; exit 64; }

@@ -166,4 +166,40 @@ import Testing
     }
     #expect([.io, .corrupt].contains(error?.code), "\(String(describing: error))")
   }
+
+  /// The record of a chunk says how many bytes it has. Where that is fewer than the chunk needs, the library leaves memory as it was,
+  /// which must not be taken for numbers.
+  @Test(arguments: [0, 4, 7]) func aChunkThatIsTooShortIsNoData(size: UInt8) throws {
+    let folder = try TemporaryFolder()
+    let root = splitPath(splitPath(splitPath(#filePath).folder).folder).folder
+    var bytes = try InputFile(root + "/Conformance/Cases/hdf5/h5py3-layouts/model.h5").contents(limit: 1 << 20)
+    // The record of the chunk of 8 bytes at (2, 0): its size, no filters left out, its place.
+    let record: [UInt8] = [8, 0, 0, 0, 0, 0, 0, 0, 2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0]
+    let place = try #require(
+      bytes.indices.dropLast(24).first { bytes[$0] == 8 && Array(bytes[$0..<$0 + 24]) == record })
+    bytes[place] = size
+    try folder.write(bytes, to: "in.h5")
+    let store = try Self.format.load(folder("in.h5"))
+    let error = failure { _ = try store.variables.first { $0.name == "many_chunks" }?.tensor.bytes() }
+    #expect(error?.code == .corrupt && error?.message.contains("fewer bytes") == true)
+  }
+
+  /// A few bytes that claim so many chunks that asking for each would take minutes.
+  @Test func chunksThatAFileCannotHoldAreNotBelieved() throws {
+    let folder = try TemporaryFolder()
+    let root = splitPath(splitPath(splitPath(#filePath).folder).folder).folder
+    var bytes = try InputFile(root + "/Conformance/Cases/hdf5/h5py3-layouts/model.h5").contents(limit: 1 << 20)
+    // The dataspace of 150 x 2, of version 1, with the same maximal sizes.
+    let sizes: [UInt8] = [150, 0, 0, 0, 0, 0, 0, 0, 2, 0, 0, 0, 0, 0, 0, 0]
+    var places: [Int] = []
+    for place in bytes.indices.dropLast(16) where bytes[place] == 150 && Array(bytes[place..<place + 16]) == sizes {
+      places.append(place)
+    }
+    #expect(!places.isEmpty)
+    for place in places { bytes[place + 3] = 1 }
+    try folder.write(bytes, to: "in.h5")
+    let store = try Self.format.load(folder("in.h5"))
+    let refused = store.source.unreadable.first { $0.variable == "many_chunks" }
+    #expect(refused?.reason.contains("not believed") == true)
+  }
 }

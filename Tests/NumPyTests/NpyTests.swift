@@ -113,6 +113,7 @@ private func open(_ bytes: [UInt8]) throws -> (variable: Variable, bytes: [UInt8
     "{'descr': '<f4', 'fortran_order': False, 'shape': (1)}",
     "{'descr': '<f4', 'fortran_order': False, 'shape': (-1,)}",
     "{'descr': '<f4', 'fortran_order': False, 'shape': (1.0,)}",
+    "{'descr': '<f4', 'fortran_order': False, 'shape': (012,)}",
     "{'descr': '<f4', 'fortran_order': False, 'shape': (True,)}",
     "{'descr': '<f4', 'fortran_order': False, 'shape': (99999999999999999999,)}",
     "{'descr': '<f4', 'fortran_order': False, 'shape': (1 << 3,)}",

@@ -67,6 +67,12 @@ import Testing
     #expect(read.dtype == .float32)
   }
 
+  /// [3] and [4, 5] are [3, 4, 5], as for every reader of protocol buffers.
+  @Test func aShapeThatIsThereTwiceIsOne() throws {
+    let read = try entry("08 01  12 04 12 02 08 03  12 08 12 02 08 04 12 02 08 05  28 f0 01")
+    #expect(read.shape.dimensions == [3, 4, 5])
+  }
+
   @Test(arguments: [
     ("no dtype", "12 00 28 04", CheckpointError.Code.corrupt), ("dtype 99", "08 63", .corrupt),
     ("a reference", "08 65", .corrupt),

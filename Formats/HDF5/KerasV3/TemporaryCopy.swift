@@ -5,7 +5,8 @@ enum TemporaryCopy {
   /// - Parameter owner: the file that the bytes come from, for messages.
   static func file(of storage: any TensorStorage, for owner: String) throws(CheckpointError) -> InputFile {
     let tensor = try Tensor(dtype: .uint8, shape: try Shape.vector(storage.byteCount), storage: storage)
-    var staged = try StagedOutput(prefix: joinPath(Scratch.folder, "ckpt-convert-keras"), replacing: false, protecting: [])
+    var staged = try StagedOutput(
+      prefix: joinPath(Scratch.folder, "ckpt-convert-keras"), replacing: false, protecting: [])
     let file = try staged.create(size: storage.byteCount)
     let whole = Variable(name: "model.weights.h5", tensor: tensor, role: .other)
     _ = try locating(file: owner) { () throws(CheckpointError) in

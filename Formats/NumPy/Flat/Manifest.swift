@@ -55,10 +55,14 @@ struct Manifest {
     isOlder = false
     order = json["order"]?.text ?? "name"
     vectors = []
+    var files: Set<String> = []
     for value in json["vectors"]?.elements ?? [] {
       guard let file = value["file"]?.text, let dtype = value["dtype"]?.text.flatMap(DType.init(rawValue:)),
         let elements = value["elements"]?.integer, elements >= 0
       else { throw CheckpointError(.corrupt, "a vector in the manifest lacks its file, dtype or number of elements") }
+      guard files.insert(file).inserted else {
+        throw CheckpointError(.corrupt, "the manifest names the vector '\(Name.printable(Array(file.utf8)))' twice")
+      }
       vectors.append(Vector(file: try Manifest.plainFileName(file), dtype: dtype, elements: elements))
     }
     entries = []

@@ -114,6 +114,8 @@ struct PythonLiteral {
       }
       return .float
     }
+    // Python 2 took such a number for an octal one.
+    guard bytes[digits] != 0x30 || bytes[digits..<position].allSatisfy({ $0 == 0x30 }) else { throw bad() }
     let text = String(decoding: bytes[start..<position], as: UTF8.self)
     // Python 2 wrote long integers with this suffix.
     if next == UInt8(ascii: "L") { position += 1 }

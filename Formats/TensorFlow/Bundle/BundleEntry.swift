@@ -27,14 +27,14 @@ struct BundleEntry {
 
   init(_ message: Message) throws(CheckpointError) {
     var type = 0
-    var shape = Shape.scalar
+    var shapes: [Range<Int>] = []
     var numbers = [0, 0, 0]
     var masked: UInt32 = 0
     var slices: [TensorSlice] = []
     try message.forEachField { (number, value) throws(CheckpointError) in
       switch number {
       case 1: type = try value.integer("BundleEntryProto.dtype")
-      case 2: shape = try TensorShape(message.nested(try value.range("BundleEntryProto.shape"))).known()
+      case 2: shapes.append(try value.range("BundleEntryProto.shape"))
       case 3, 4, 5: numbers[number - 3] = try value.integer("BundleEntryProto")
       case 6:
         guard case .fixed32(let bits) = value else {
@@ -51,7 +51,7 @@ struct BundleEntry {
       throw CheckpointError(.corrupt, "the entry points to bytes \(offset)+\(size)")
     }
     self.dtype = dtype
-    self.shape = shape
+    shape = try TensorShape(message.nested(shapes)).known()
     crc32c = CRC32C(masked: masked).value
     self.slices = slices
   }

@@ -65,14 +65,14 @@ struct SavedSliceMeta {
 extension SavedSliceMeta.Entry {
   fileprivate init(_ message: Message) throws(CheckpointError) {
     var name = Name("")
-    var shape = Shape.scalar
+    var shapes: [Range<Int>] = []
     var type = 0
     var slices: [TensorSlice] = []
     do throws(CheckpointError) {
       try message.forEachField { (number, value) throws(CheckpointError) in
         switch number {
         case 1: name = Name(bytes: message.bytes[try value.range("SavedSliceMeta.name")])
-        case 2: shape = try TensorShape(message.nested(try value.range("SavedSliceMeta.shape"))).known()
+        case 2: shapes.append(try value.range("SavedSliceMeta.shape"))
         case 3: type = try value.integer("SavedSliceMeta.type")
         case 4: slices.append(try TensorSlice(message.nested(try value.range("SavedSliceMeta.slice"))))
         default: break
@@ -81,6 +81,7 @@ extension SavedSliceMeta.Entry {
       guard let dtype = DataType.dtype(type) else {
         throw CheckpointError(.corrupt, "the dtype number \(type) is not one of data")
       }
+      let shape = try TensorShape(message.nested(shapes)).known()
       self.init(name: name, shape: shape, dtype: dtype, slices: slices)
     } catch {
       throw error.at(variable: name)
@@ -102,19 +103,22 @@ struct SavedSlice {
     }
     guard let record else { throw CheckpointError(.corrupt, "a record holds no slice") }
     var name = Name("")
-    var slice = TensorSlice(extents: [])
+    var slice: TensorSlice?
     var data: StoredMessage?
     try record.forEachField { (number, value) throws(CheckpointError) in
       switch number {
       case 1: name = Name(bytes: try record.bytes(try value.range("SavedSlice.name")))
-      case 2: slice = try TensorSlice(try record.nested(try value.range("SavedSlice.slice")).loaded())
-      case 3: data = try record.nested(try value.range("SavedSlice.data"))
+      case 2 where slice == nil:
+        slice = try TensorSlice(try record.nested(try value.range("SavedSlice.slice")).loaded())
+      case 3 where data == nil: data = try record.nested(try value.range("SavedSlice.data"))
+      // Other readers would make one of two, which no writer has in mind.
+      case 2, 3: throw CheckpointError(.corrupt, "a record has its slice or its values twice")
       default: break
       }
     }
     guard let data else { throw CheckpointError(.corrupt, "a record holds a slice without values") }
     self.name = name
-    self.slice = slice
+    self.slice = slice ?? TensorSlice(extents: [])
     self.data = try StoredTensor(data)
   }
 

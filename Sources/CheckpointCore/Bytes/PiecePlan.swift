@@ -22,7 +22,9 @@ public struct PiecePlan: Sendable {
     var batchStart = 0
     var batchSize = 0
     for (i, tensor) in tensors.enumerated() {
-      let largest = tensor.isSequential ? tensor.bytes : PiecePlan.pieceSize
+      // At most some thousand pieces, so that what is kept of each does not grow with the tensor.
+      let grown = (tensor.bytes >> 34 + 1) * PiecePlan.pieceSize
+      let largest = tensor.isSequential ? tensor.bytes : grown
       var offset = 0
       repeat {
         let count = min(largest, tensor.bytes - offset)
