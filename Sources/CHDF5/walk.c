@@ -1,6 +1,8 @@
 // Lists every object of a file once, in the bytewise order of names, and reads what a dataset holds on request.
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
 
 #include "worker.h"
 
@@ -494,8 +496,22 @@ static hid_t open_dataset(hid_t file, uint64_t address) {
   return dataset;
 }
 
-// A record may say that fewer bytes are stored than the chunk has; the library reads those, and tells nobody. The last byte is then
-// still the one that was there before.
+// Memory that ends where none may be written, so that a read of more than `size` bytes fails.
+static uint8_t *guarded(size_t size) {
+  static uint8_t *start;
+  static size_t room;
+  size_t page = (size_t)sysconf(_SC_PAGESIZE), needed = (size + page - 1) / page * page;
+  if (needed > room) {
+    if (start) munmap(start, room + page);
+    start = mmap(NULL, needed + page, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (start == MAP_FAILED || mprotect(start + needed, page, PROT_NONE) != 0)
+      ck_fail(CK_HDF5_TOO_LARGE, 0, "a chunk needs more memory than the worker has");
+    room = needed;
+  }
+  return start + room - size;
+}
+
+// The record of a chunk may say any size, and the library reads as much, whatever room there is. Less leaves the last byte as it was.
 static int read_stored(hid_t dataset, const hsize_t *offset, uint32_t *mask, uint8_t *to, hsize_t size, uint8_t last) {
   to[size - 1] = last;
   if (H5(Dread_chunk)(dataset, H5P_DEFAULT, offset, mask, to) < 0) ck_fail_library("a chunk cannot be read");
@@ -517,17 +533,20 @@ void ck_read_chunk(hid_t file, ck_request *request) {
     if (!ck_failed_with("chunk storage is not allocated")) ck_fail_library("a chunk cannot be found");
     size = 0;
   }
+  uint32_t mask = 0;
+  // Nor can one be read that was never stored, while one whose record says that it has no bytes can.
+  if (size == 0 && H5(Dread_chunk)(dataset, H5P_DEFAULT, offset, &mask, guarded(1)) >= 0)
+    ck_fail(CK_HDF5_BAD_FILE, 0, "a chunk is stored in no bytes");
   ck_buffer out = {0};
   if (size > limit) ck_fail(CK_HDF5_BAD_FILE, 0, "a chunk is larger than its shape and filters justify");
   if (size > 0) {
-    uint8_t *bytes = ck_extend(&out, 4 + size);
-    uint32_t mask = 0;
-    if (!read_stored(dataset, offset, &mask, bytes + 4, size, 0xa5) && !read_stored(dataset, offset, &mask, bytes + 4, size, 0x5a))
+    out.bytes = (char *)guarded(4 + size), out.count = 4 + size;
+    uint8_t *chunk = (uint8_t *)out.bytes + 4;
+    if (!read_stored(dataset, offset, &mask, chunk, size, 0xa5) && !read_stored(dataset, offset, &mask, chunk, size, 0x5a))
       ck_fail(CK_HDF5_BAD_FILE, 0, "a chunk has fewer bytes than its shape");
-    memcpy(bytes, &mask, sizeof mask);
+    memcpy(out.bytes, &mask, sizeof mask);
   }
   ck_reply(CK_HDF5_DATA, &out);
-  free(out.bytes);
 }
 
 static hid_t native(uint32_t code) {

@@ -255,6 +255,9 @@ private struct TensorOfDataset {
   }
 
   private func storage(_ size: Int, width: Int) throws(CheckpointError) -> any TensorStorage {
+    if case .contiguous(_?) = dataset.layout, dataset.externals.isEmpty, dataset.storedBytes != size {
+      throw CheckpointError(.corrupt, "its shape has \(size) bytes, and the file has \(dataset.storedBytes) for it")
+    }
     guard size > 0 else { return MemoryStorage([]) }
     guard dataset.externals.isEmpty else { return try ExternalFiles.storage(dataset, beside: file.file, size) }
     switch dataset.layout {

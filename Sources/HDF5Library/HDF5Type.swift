@@ -121,6 +121,9 @@ extension HDF5Type {
       guard let plain = type.dtype else {
         return .unreadable("integers of \(type.width) bytes")
       }
+      guard type.precision > 0, type.offset >= 0, type.precision + type.offset <= 8 * type.width else {
+        return .unreadable("integers of \(type.precision) bits in \(type.width) bytes, from bit \(type.offset)")
+      }
       if type.precision != 8 * type.width || type.offset != 0 {
         return .converted(plain, code: UInt32(type.width.trailingZeroBitCount + (type.signed ? 1 : 5)))
       }
@@ -131,6 +134,7 @@ extension HDF5Type {
     case .float(let type):
       if let plain = type.dtype { return .stored(plain, swapped: type.bigEndian) }
       if type.width > 8 { return .unreadable("floating-point numbers of \(type.width) bytes") }
+      guard type.isSound else { return .unreadable("floating-point numbers whose parts do not fit together") }
       return type.fitsFloat32 ? .converted(.float32, code: 9) : .converted(.float64, code: 10)
     case .string(let width, let padding): return .fixedStrings(width: width, padding: padding)
     case .variableString: return .variableStrings
@@ -139,7 +143,8 @@ extension HDF5Type {
       return .unreadable("opaque bytes")
     case .compound(let width, let members):
       guard members.count == 2, case .float(let real) = members[0].type, case .float(let imaginary) = members[1].type,
-        real == imaginary, let part = real.dtype, members[0].offset == 0, members[1].offset == real.width,
+        members[0].name == Array("r".utf8), members[1].name == Array("i".utf8), real == imaginary,
+        let part = real.dtype, members[0].offset == 0, members[1].offset == real.width,
         width == 2 * real.width, part == .float32 || part == .float64
       else { return .unreadable("compound elements") }
       return .stored(part == .float32 ? .complex64 : .complex128, swapped: real.bigEndian)
@@ -176,6 +181,18 @@ extension HDF5Type.Integer {
 }
 
 extension HDF5Type.Float {
+  /// Whether sign, exponent and mantissa lie apart from each other inside the element.
+  fileprivate var isSound: Bool {
+    guard fields.count == 5, precision > 0, precision + offset <= 8 * width, (1...63).contains(fields[2]),
+      (1...63).contains(fields[4]),
+      fields.allSatisfy({ (0...64).contains($0) })
+    else { return false }
+    let (exponent, mantissa) = (fields[1]..<fields[1] + fields[2], fields[3]..<fields[3] + fields[4])
+    let end = precision + offset
+    return fields[0] < end && exponent.upperBound <= end && mantissa.upperBound <= end && !exponent.overlaps(mantissa)
+      && !exponent.contains(fields[0]) && !mantissa.contains(fields[0])
+  }
+
   /// Whether every number of the type, subnormal ones included, is one of float32.
   fileprivate var fitsFloat32: Bool {
     guard fields.count == 5, (1...8).contains(fields[2]), fields[4] <= 23, bias < 1 << 16 else { return false }

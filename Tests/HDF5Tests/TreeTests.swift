@@ -167,9 +167,11 @@ import Testing
     #expect([.io, .corrupt].contains(error?.code), "\(String(describing: error))")
   }
 
-  /// The record of a chunk says how many bytes it has. Where that is fewer than the chunk needs, the library leaves memory as it was,
-  /// which must not be taken for numbers.
-  @Test(arguments: [0, 4, 7]) func aChunkThatIsTooShortIsNoData(size: UInt8) throws {
+  /// The record of a chunk says how many bytes it has, which for one without filters is known: the library must not write beyond the
+  /// chunk, or take memory as it was for numbers.
+  @Test(arguments: [[0, 0], [4, 0], [7, 0], [9, 0], [0x40, 0x9c]]) func aChunkHasTheBytesOfItsShape(size: [UInt8])
+    throws
+  {
     let folder = try TemporaryFolder()
     let root = splitPath(splitPath(splitPath(#filePath).folder).folder).folder
     var bytes = try InputFile(root + "/Conformance/Cases/hdf5/h5py3-layouts/model.h5").contents(limit: 1 << 20)
@@ -177,11 +179,10 @@ import Testing
     let record: [UInt8] = [8, 0, 0, 0, 0, 0, 0, 0, 2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0]
     let place = try #require(
       bytes.indices.dropLast(24).first { bytes[$0] == 8 && Array(bytes[$0..<$0 + 24]) == record })
-    bytes[place] = size
-    try folder.write(bytes, to: "in.h5")
-    let store = try Self.format.load(folder("in.h5"))
+    bytes.replaceSubrange(place..<place + 2, with: size)
+    let store = try Self.format.load(try folder.write(bytes, to: "in.h5"))
     let error = failure { _ = try store.variables.first { $0.name == "many_chunks" }?.tensor.bytes() }
-    #expect(error?.code == .corrupt && error?.message.contains("fewer bytes") == true)
+    #expect(error?.code == .corrupt && error?.variable == "many_chunks")
   }
 
   /// A few bytes that claim so many chunks that asking for each would take minutes.
