@@ -78,7 +78,7 @@ struct SafetensorsHeader {
     let dtype = try SafetensorsType.dtype(type)
     let shape = try Shape(try numbers(value["shape"], "shape"))
     let offsets = try numbers(value["data_offsets"], "data_offsets")
-    guard offsets.count == 2, offsets[0] >= 0, offsets[0] <= offsets[1] else {
+    guard offsets.count == 2, offsets[0] >= 0, offsets[0] <= offsets[1], offsets[1] <= Shape.largestCount else {
       throw CheckpointError(.corrupt, "data_offsets \(offsets) are not a beginning and an end")
     }
     let size = try shape.byteCount(width: dtype.width ?? 1)

@@ -7,6 +7,9 @@
 /// A regular file opened for reading, never for anything else. Its size is taken once; a read beyond it, or a file that has
 /// shrunk since, is an error and not a signal: nothing is mapped.
 public final class InputFile: Sendable {
+  /// More than any disk holds, and so little that 64 times as much fits an `Int`: sparse files claim what they like.
+  private static let largest = 1 << 56
+
   /// What it was opened by, or what it is shown as.
   public let path: String
   /// Bytes, when it was opened.
@@ -50,6 +53,11 @@ public final class InputFile: Sendable {
       close(descriptor)
       let kind = status.st_mode & S_IFMT == S_IFDIR ? "is a folder" : "is not a regular file"
       throw CheckpointError(.corrupt, kind).at(file: path)
+    }
+    guard status.st_size <= InputFile.largest else {
+      close(descriptor)
+      throw CheckpointError(.unsupported, "claims to be \(status.st_size) bytes long, more than any disk holds").at(
+        file: path)
     }
     self.path = name ?? path
     self.descriptor = descriptor

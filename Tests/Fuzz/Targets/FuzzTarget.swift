@@ -112,9 +112,43 @@ public struct FuzzMutator: Sendable {
       let piece = Array(bytes[start..<min(bytes.count, start + 1 + source.below(16))])
       bytes.insert(contentsOf: piece, at: source.below(bytes.count))
     }
+    if source.below(4) == 0 { FuzzMutator.replaceThroughout(&bytes, &source) }
     guard let repair = target.repair, index % 2 == 1 else { return (bytes, seed, false) }
     return (repair(bytes), seed, true)
   }
+
+  /// Puts one number wherever another one stands, in digits or in bytes: a size is written in several places, and a file that says the
+  /// same of it in all of them comes further than one that contradicts itself.
+  private static func replaceThroughout(_ bytes: inout [UInt8], _ source: inout RandomSource) {
+    guard bytes.count > 16 else { return }
+    let edge = [0, 1, 1 << 31, 1 << 32, 1 << 53, 1 << 56, 1 << 60, 1 << 62, 1 << 63, UInt64.max][source.below(10)]
+    let number = edge &+ [0, 0, UInt64.max, 0 &- 8][source.below(4)]
+    let start = source.below(bytes.count)
+    if let first = bytes[start...].firstIndex(where: isDigit), source.below(3) > 0 {
+      let digits = bytes[first...].prefix(while: isDigit)
+      let text = Array((source.below(8) == 0 ? "-\(number)" : String(number)).utf8)
+      var replaced: [UInt8] = []
+      var i = 0
+      while i < bytes.count {
+        let run = bytes[i...].prefix(while: isDigit)
+        replaced += run.elementsEqual(digits) ? text[...] : run
+        i = run.endIndex
+        if i < bytes.count { replaced.append(bytes[i]) }
+        i += 1
+      }
+      bytes = replaced
+      return
+    }
+    let width = [2, 4, 8][source.below(3)]
+    let place = min(start, bytes.count - width)
+    let old = Array(bytes[place..<place + width])
+    let new = (0..<width).map { UInt8(truncatingIfNeeded: number >> UInt64(8 * $0)) }
+    for i in 0...bytes.count - width where bytes[i] == old[0] && bytes[i..<i + width].elementsEqual(old) {
+      bytes.replaceSubrange(i..<i + width, with: new)
+    }
+  }
+
+  private static func isDigit(_ byte: UInt8) -> Bool { (0x30...0x39).contains(byte) }
 
   /// Writes the input of a number to a file.
   public func write(_ index: Int, to path: String) throws {

@@ -27,7 +27,9 @@ extension FuzzTarget {
       try strings(),
       format("frozen-graph", file: "in.pb", seeds: [try seed(cases, "frozen-graph/constants/constants.pb")]),
       try graph(cases),
-      format("npy", file: "in.npy", seeds: [try made("npy", file: "in.npy")]),
+      format(
+        "npy", file: "in.npy",
+        seeds: [try made("npy", file: "in.npy", of: floats), try made("npy", file: "in.npy", of: bytes)]),
       format(
         "npz", file: "in.npz", seeds: [try made("npz", file: "in.npz"), try seed(cases, "npz/deflated/model.npz")],
         repair: Repair.zip),
@@ -36,7 +38,12 @@ extension FuzzTarget {
         seeds: try (0...5).map { try seed(cases, "pickle/numpy2/protocol\($0).pkl") }),
       format(
         "npy-flat", file: "in.index.json", seeds: [try made("npy-flat", file: "in.index.json")]),
-      format("safetensors", file: "in.safetensors", seeds: [try seed(cases, "safetensors/meta/model.safetensors")]),
+      format(
+        "safetensors", file: "in.safetensors",
+        seeds: [
+          try seed(cases, "safetensors/meta/model.safetensors"),
+          try made("safetensors", file: "in.safetensors", of: bytes),
+        ]),
       state(), maps(), replies(), names(),
     ]
   }
@@ -52,13 +59,21 @@ extension FuzzTarget {
       others: try Dictionary(uniqueKeysWithValues: others.map { ($0.value, try read($0.key)) }))
   }
 
-  /// What a writer of ours makes of a few tensors.
-  private static func made(_ format: String, file: String) throws -> Seed {
-    let all: KeyValuePairs<Name, Tensor> = [
-      "layer/w": try .floats([2, 3], [1, 2, 3, 4, 5, 6]), "n": try Tensor(.int8, [3], [1, 0xff, 5]),
-      "half": try Tensor(.float16, [2, 1], [0, 0x3c, 0, 0x40]),
-    ]
-    let store = try VariableStore(format == "npy" ? ["w": .floats([2, 3], [1, 2, 3, 4, 5, 6])] : all)
+  /// One variable, and one whose elements are bytes: as many of the one as of the other.
+  private static let floats = Result { try VariableStore(["w": .floats([2, 3], [1, 2, 3, 4, 5, 6])]) }
+  private static let bytes = Result { try VariableStore(["w": Tensor(.uint8, [29], (0..<29).map { $0 })]) }
+  private static let several = Result {
+    try VariableStore([
+      "layer/w": .floats([2, 3], [1, 2, 3, 4, 5, 6]), "n": Tensor(.int8, [3], [1, 0xff, 5]),
+      "half": Tensor(.float16, [2, 1], [0, 0x3c, 0, 0x40]),
+    ])
+  }
+
+  /// What a writer of ours makes of a store.
+  private static func made(
+    _ format: String, file: String, of store: Result<VariableStore, any Error> = several
+  ) throws -> Seed {
+    let store = try store.get()
     let folder = try TemporaryFolder()
     try AllFormats.named(format)?.save(store, to: folder("in"))
     var files = try Dictionary(uniqueKeysWithValues: folder.names.map { ($0, try folder.read($0)) })
