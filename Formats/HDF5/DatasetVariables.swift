@@ -7,20 +7,24 @@ extension VariableStore {
   /// become part of the source.
   /// - Returns: the name that it has.
   mutating func append(_ dataset: HDF5Dataset, of hdf5: HDF5File, named name: Name) throws(CheckpointError) -> Name {
-    let tensor = try hdf5.tensor(dataset)
-    let members = try hdf5.externalFiles(of: dataset)
+    let (tensor, members) = try hdf5.tensor(dataset)
     let attributes = keep(dataset.attributes, of: dataset.path)
     let own = TreePath.name(name, attributes)
     let isMarked = dataset.marked == tensor.dtype
     let kept = attributes.filter { $0.name != TreePath.attribute && !(isMarked && $0.name == "dtype") }
     try append(Variable(name: own, tensor: tensor, role: .weight, attributes: kept))
+    include(members, for: own)
+    return own
+  }
+
+  /// Makes files beside the HDF5 file part of the source.
+  mutating func include(_ members: [InputFile], for name: Name) {
     for member in members where !source.files.contains(where: { $0.isSameFile(as: member.path) }) {
       source.files.append(member)
     }
     if !members.isEmpty {
-      source.warnings.append("'\(own)' is read from files beside the HDF5 file, which it names")
+      source.warnings.append("'\(name)' is read from files beside the HDF5 file, which it names")
     }
-    return own
   }
 
   /// Says what becomes of an object that is no dataset and no group of this file.

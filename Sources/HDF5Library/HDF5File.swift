@@ -1,5 +1,6 @@
 import CHDF5
 package import CheckpointCore
+import Synchronization
 
 /// An HDF5 file that is read: what is in it, listed once, and the storage of each dataset.
 package struct HDF5File: Sendable {
@@ -14,6 +15,24 @@ package struct HDF5File: Sendable {
   let end: Int
   private let worker: HDF5Worker
   private let cache = ChunkCache()
+  private let places = Places()
+
+  /// Where each dataset is in the list of objects, for files that are asked by name.
+  private final class Places: Sendable {
+    private let found = Mutex<[Name: Int]?>(nil)
+
+    func of(_ path: Name, in objects: [HDF5Object]) -> Int? {
+      found.withLock { found in
+        if let found { return found[path] }
+        var places: [Name: Int] = [:]
+        for (i, object) in objects.enumerated() {
+          if case .dataset(let dataset) = object { places[dataset.path] = places[dataset.path] ?? i }
+        }
+        found = places
+        return places[path]
+      }
+    }
+  }
 
   /// Whether the file ends before its HDF5 data do.
   var isCut: Bool { end > file.size }
@@ -38,14 +57,14 @@ package struct HDF5File: Sendable {
       end = needed
     }
     self.end = end
-    let first = try HDF5Worker(.reading(file, base: base, end: end))
+    worker = try HDF5Worker(.reading(file, base: base, end: end))
     var objects: [HDF5Object] = []
     // A name takes some bytes of the file; a hundred of them are what the smallest object takes.
     let most = 64 + file.size / 8
     var reply: CheckpointError?
     let failure: CheckpointError?
     do throws(CheckpointError) {
-      try first.ask(CK_HDF5_WALK, [0, 0, 0, 0], limit: 256 << 20) { (found) throws(CheckpointError) in
+      try worker.ask(CK_HDF5_WALK, [0, 0, 0, 0], limit: 256 << 20) { (found) throws(CheckpointError) in
         switch found.kind {
         case CK_HDF5_BEGIN: break
         case CK_HDF5_OBJECT:
@@ -68,11 +87,8 @@ package struct HDF5File: Sendable {
     }
     if let failure {
       guard salvage, failure.code == .corrupt else { throw failure }
-      // A worker that has failed answers no more; the data of what was listed need another.
-      worker = try HDF5Worker(.reading(file, base: base, end: end))
       lost = [HDF5File.unlisted(failure, file, end)]
     } else {
-      worker = first
       lost = []
     }
     self.objects = objects
@@ -164,15 +180,17 @@ package struct HDF5File: Sendable {
   /// The dataset at a path, which may begin with a slash.
   package func dataset(_ path: Name) -> HDF5Dataset? {
     let wanted = Name(bytes: path.bytes.drop { $0 == UInt8(ascii: "/") })
-    for case .dataset(let dataset) in objects where dataset.path == wanted { return dataset }
-    return nil
+    guard let place = places.of(wanted, in: objects), case .dataset(let dataset) = objects[place] else { return nil }
+    return dataset
   }
 
-  /// A dataset as a tensor.
+  /// A dataset as a tensor, and the files beside this one that hold its bytes (external raw storage).
   /// - Throws: `unsupported` where no store can hold it, with the reason.
-  package func tensor(_ dataset: HDF5Dataset) throws(CheckpointError) -> Tensor {
+  package func tensor(_ dataset: HDF5Dataset) throws(CheckpointError) -> (tensor: Tensor, members: [InputFile]) {
     try locating(file: file.path, variable: dataset.path) { () throws(CheckpointError) in
-      try TensorOfDataset(self, worker, cache, dataset).make()
+      let members = try ExternalFiles.open(dataset, beside: file)
+      let tensor = try TensorOfDataset(self, worker, cache, dataset, members).make()
+      return (tensor, members.values.sorted { $0.path < $1.path })
     }
   }
 }
@@ -188,12 +206,6 @@ extension HDF5File {
     return size
   }
 
-  /// The files beside this one that hold a dataset's bytes (external raw storage).
-  package func externalFiles(of dataset: HDF5Dataset) throws(CheckpointError) -> [InputFile] {
-    try Set(dataset.externals.map(\.file)).sorted().map { (name) throws(CheckpointError) in
-      try InputFile(try ExternalFiles.sibling(name, of: file, what: "its bytes lie in"))
-    }
-  }
 }
 
 /// Finds the storage that gives a dataset's canonical bytes.
@@ -202,9 +214,12 @@ private struct TensorOfDataset {
   let worker: HDF5Worker
   let cache: ChunkCache
   let dataset: HDF5Dataset
+  let members: [Name: InputFile]
 
-  init(_ file: HDF5File, _ worker: HDF5Worker, _ cache: ChunkCache, _ dataset: HDF5Dataset) {
-    (self.file, self.worker, self.cache, self.dataset) = (file, worker, cache, dataset)
+  init(
+    _ file: HDF5File, _ worker: HDF5Worker, _ cache: ChunkCache, _ dataset: HDF5Dataset, _ members: [Name: InputFile]
+  ) {
+    (self.file, self.worker, self.cache, self.dataset, self.members) = (file, worker, cache, dataset, members)
   }
 
   func make() throws(CheckpointError) -> Tensor {
@@ -215,6 +230,12 @@ private struct TensorOfDataset {
       throw CheckpointError(
         .unsupported, "is a virtual dataset over another file, '\(source)', which is not followed",
         remedy: "h5repack makes one file of them")
+    }
+    if case .contiguous(_?) = dataset.layout, dataset.externals.isEmpty, let width = dataset.type.width {
+      let size = try shape.byteCount(width: width)
+      guard dataset.storedBytes == size else {
+        throw CheckpointError(.corrupt, "its shape has \(size) bytes, and the file has \(dataset.storedBytes) for it")
+      }
     }
     switch dataset.type.element(marked: dataset.marked) {
     case .stored(let dtype, let swapped):
@@ -255,11 +276,8 @@ private struct TensorOfDataset {
   }
 
   private func storage(_ size: Int, width: Int) throws(CheckpointError) -> any TensorStorage {
-    if case .contiguous(_?) = dataset.layout, dataset.externals.isEmpty, dataset.storedBytes != size {
-      throw CheckpointError(.corrupt, "its shape has \(size) bytes, and the file has \(dataset.storedBytes) for it")
-    }
     guard size > 0 else { return MemoryStorage([]) }
-    guard dataset.externals.isEmpty else { return try ExternalFiles.storage(dataset, beside: file.file, size) }
+    guard dataset.externals.isEmpty else { return try ExternalFiles.storage(dataset, in: members, size) }
     switch dataset.layout {
     case .contiguous(let offset):
       guard let offset else { return FillStorage(dataset.fill, width: width, byteCount: size) }

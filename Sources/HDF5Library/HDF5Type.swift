@@ -113,6 +113,17 @@ package enum HDF5Element: Sendable, Equatable {
 }
 
 extension HDF5Type {
+  /// Bytes of an element, where the file has all of it in its place.
+  var width: Int? {
+    switch self {
+    case .integer(let type): type.width
+    case .float(let type): type.width
+    case .string(let width, _), .opaque(let width), .compound(let width, _): width
+    case .enumeration(let base, _): base.width
+    case .variableString, .variable, .other: nil
+    }
+  }
+
   /// - Parameter dtype: what the attribute `dtype` of the dataset says, where there is one: the way in which Keras 3 marks
   ///   bfloat16, and this program every dtype that HDF5 has no type for.
   package func element(marked dtype: DType?) -> HDF5Element {

@@ -62,14 +62,22 @@ struct FillStorage: TensorStorage {
 
 /// Bytes that lie in other files (external raw storage). A file may name members only in its own folder, by a plain name.
 enum ExternalFiles {
+  /// The files that a dataset names.
+  static func open(_ dataset: HDF5Dataset, beside file: InputFile) throws(CheckpointError) -> [Name: InputFile] {
+    var members: [Name: InputFile] = [:]
+    for (name, _, _) in dataset.externals where members[name] == nil {
+      members[name] = try InputFile(try sibling(name, of: file, what: "its bytes lie in"))
+    }
+    return members
+  }
+
   static func storage(
-    _ dataset: HDF5Dataset, beside file: InputFile, _ size: Int
+    _ dataset: HDF5Dataset, in members: [Name: InputFile], _ size: Int
   ) throws(CheckpointError) -> any TensorStorage {
     var parts: [FileStorage] = []
     var left = size
     for (name, offset, extent) in dataset.externals where left > 0 {
-      let path = try sibling(name, of: file, what: "its bytes lie in")
-      let member = try InputFile(path)
+      guard let member = members[name] else { break }
       // An extent of 2⁶⁴-1 has no end of its own.
       let count = min(left, extent)
       parts.append(try FileStorage(member, offset: offset, byteCount: count))

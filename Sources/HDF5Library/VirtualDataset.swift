@@ -4,7 +4,9 @@ package import CheckpointCore
 /// datasets of the same file. Source: HDF5 File Format Specification 3.0, IV.A.2.i (layout version 4, class 3), VIII (selections).
 extension HDF5File {
   /// - Throws: `unsupported` for anything but a virtual dataset over this file alone, `corrupt` where it is damaged.
-  package func virtualDataset(_ path: Name, headerAt address: UInt64) throws(CheckpointError) -> Tensor {
+  package func virtualDataset(
+    _ path: Name, headerAt address: UInt64
+  ) throws(CheckpointError) -> (tensor: Tensor, members: [InputFile]) {
     try locating(file: file.path, variable: path) { () throws(CheckpointError) in
       let header = try ObjectHeader(file, base: base, address: address)
       guard let layout = header.virtualLayout, let shape = header.shape, let type = header.type,
@@ -13,6 +15,7 @@ extension HDF5File {
         throw CheckpointError(.unsupported, "is of a form that only a newer HDF5 library can read")
       }
       var runs: [VirtualStorage.Run] = []
+      var members: [InputFile] = []
       for mapping in try VirtualMapping.list(file, base: base, heap: layout.heap, index: layout.index) {
         guard mapping.file == "." else {
           throw CheckpointError(
@@ -21,7 +24,8 @@ extension HDF5File {
         guard let dataset = dataset(mapping.dataset) else {
           throw CheckpointError(.unsupported, "is made of '\(mapping.dataset)', which is not in the file")
         }
-        let source = try tensor(dataset)
+        let (source, files) = try tensor(dataset)
+        members += files
         guard source.dtype == dtype else {
           throw CheckpointError(.unsupported, "is made of '\(mapping.dataset)', which has another dtype")
         }
@@ -30,7 +34,7 @@ extension HDF5File {
       }
       let size = try plausible(shape, width: width, stored: file.size)
       let storage = try VirtualStorage(runs, width: width, byteCount: size)
-      return try Tensor(dtype: dtype, shape: shape, storage: storage)
+      return (try Tensor(dtype: dtype, shape: shape, storage: storage), members)
     }
   }
 }

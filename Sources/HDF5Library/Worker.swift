@@ -4,6 +4,9 @@ import Synchronization
 
 /// A process that runs libhdf5 on one file. Whatever the file does to the library is an error here: a crash, a time limit, a
 /// memory limit. Nothing that it answers is believed without a check. Protocol: README.md beside this file.
+///
+/// A worker that fails is gone. Where it was reading, the next question starts another one, so that one damaged object does not
+/// take those behind it along; after too many failures, the last is said again.
 package final class HDF5Worker: Sendable {
   /// What a reply holds, besides an error.
   struct Reply {
@@ -15,25 +18,55 @@ package final class HDF5Worker: Sendable {
   /// The end of the addresses that the file uses, counted from its superblock.
   package let end: Int
 
-  private let path: String
-  private let socket: CInt
-  private let process: pid_t
-  private let state = Mutex(State())
+  private let access: Access
+  private let executable: String
+  private let seconds: CInt
   /// Longest silence that is waited for, in seconds.
   private let patience: CInt
+  private let state: Mutex<State>
+
+  private struct Process {
+    let socket: CInt
+    let id: pid_t
+  }
 
   private struct State {
+    var process: Process?
     /// The object that the worker looks at, for a message.
     var object: Name?
+    /// After this one nothing is asked any more.
     var failure: CheckpointError?
-    var isBuried = false
+    var failures = 0
+    /// Of the failures: those that took all the time that there is.
+    var silences = 0
   }
+
+  private static let mostFailures = 64
+  private static let mostSilences = 2
 
   package enum Access: Sendable {
     /// The bytes from `base` to `end`.
     case reading(InputFile, base: Int, end: Int)
     /// `needs18` for attributes beyond 64 KiB, which HDF5 before 1.8 cannot have.
     case writing(OutputFile, base: Int, needs18: Bool)
+
+    fileprivate var path: String {
+      switch self {
+      case .reading(let file, _, _): file.path
+      case .writing(let file, _, _): file.target
+      }
+    }
+
+    fileprivate var isReading: Bool { if case .reading = self { true } else { false } }
+
+    /// What the worker gets: a descriptor, the letter of its mode, where the data begin, and their size.
+    fileprivate var arguments: (descriptor: CInt, mode: Character, base: Int, size: Int) {
+      switch self {
+      case .reading(let file, let base, let end): (file.handle, "r", base, end - base)
+      // A day: what is written is ours.
+      case .writing(let file, let base, let needs18): (file.handle, needs18 ? "W" : "w", base, 1 << 40)
+      }
+    }
   }
 
   /// Seconds of processor time for one request besides what the file's size justifies.
@@ -49,44 +82,39 @@ package final class HDF5Worker: Sendable {
   ///   - executable: what is started.
   ///   - silence: the longest that is waited for, in seconds; nil for what the file's size justifies.
   init(_ access: Access, executable: String, silence: CInt? = nil, seconds: CInt? = nil) throws(CheckpointError) {
-    let (descriptor, mode, base, size): (CInt, Character, Int, Int)
-    switch access {
-    case .reading(let file, let start, let end):
-      (path, descriptor, mode, base, size) = (file.path, file.handle, "r", start, end - start)
-    case .writing(let file, let start, let needs18):
-      // A day: what is written is ours.
-      (path, descriptor, mode, base, size) = (file.target, file.handle, needs18 ? "W" : "w", start, 1 << 40)
-    }
-    patience = silence ?? CInt(clamping: 20 + size >> 22)
-    var process: pid_t = 0
-    // SAFETY: the pointer to `process` is used inside the call only.
-    socket = unsafe ck_hdf5_spawn(
-      executable, descriptor, CInt(mode.asciiValue ?? 0), UInt64(base), UInt64(size),
-      seconds ?? HDF5Worker.usual,
-      &process)
-    self.process = process
-    guard socket >= 0 else {
-      state.withLock { $0.isBuried = true }
-      (version, end) = ("", 0)
-      throw CheckpointError.system(.io, "the HDF5 worker cannot be started", -socket)
-    }
-    do throws(CheckpointError) {
-      let ready = try HDF5Worker.receive(socket, patience: patience, limit: 64)
-      guard ready.kind == CK_HDF5_READY else { throw HDF5Worker.nonsense() }
-      var fields = ByteCursor(ready.bytes)
-      let version = "\(try fields.fixed32()).\(try fields.fixed32()).\(try fields.fixed32())"
-      (self.version, end) = (version, Int(clamping: try fields.fixed64()))
-    } catch {
-      (version, end) = ("", 0)
-      throw state.withLock { HDF5Worker.explain(error, socket, process, path, &$0) }
-    }
+    (self.access, self.executable, self.seconds) = (access, executable, seconds ?? HDF5Worker.usual)
+    patience = silence ?? CInt(clamping: 20 + access.arguments.size >> 22)
+    let started = try HDF5Worker.start(access, executable, self.seconds, patience)
+    (version, end) = (started.version, started.end)
+    state = Mutex(State(process: started.process))
   }
 
   deinit {
-    let isBuried = state.withLock { $0.isBuried }
-    guard !isBuried else { return }
-    ck_hdf5_hang_up(socket)
-    _ = ck_hdf5_bury(process)
+    guard let process = state.withLock({ $0.process }) else { return }
+    ck_hdf5_hang_up(process.socket)
+    _ = ck_hdf5_bury(process.id)
+  }
+
+  private static func start(
+    _ access: Access, _ executable: String, _ seconds: CInt, _ patience: CInt
+  ) throws(CheckpointError) -> (process: Process, version: String, end: Int) {
+    let arguments = access.arguments
+    var id: pid_t = 0
+    // SAFETY: the pointer to `id` is used inside the call only.
+    let socket = unsafe ck_hdf5_spawn(
+      executable, arguments.descriptor, CInt(arguments.mode.asciiValue ?? 0), UInt64(arguments.base),
+      UInt64(arguments.size), seconds, &id)
+    guard socket >= 0 else { throw CheckpointError.system(.io, "the HDF5 worker cannot be started", -socket) }
+    let process = Process(socket: socket, id: id)
+    do throws(CheckpointError) {
+      let ready = try receive(socket, patience: patience, limit: 64)
+      guard ready.kind == CK_HDF5_READY else { throw nonsense() }
+      var fields = ByteCursor(ready.bytes)
+      let version = "\(try fields.fixed32()).\(try fields.fixed32()).\(try fields.fixed32())"
+      return (process, version, Int(clamping: try fields.fixed64()))
+    } catch {
+      throw bury(process, error).failure.at(file: access.path)
+    }
   }
 
   /// Asks one thing and gives the replies to `body` until it says that the last has come.
@@ -94,7 +122,7 @@ package final class HDF5Worker: Sendable {
   func ask(
     _ kind: Int, _ payload: [UInt8], of object: Name? = nil, limit: Int, _ body: (Reply) throws(CheckpointError) -> Bool
   ) throws(CheckpointError) {
-    try exclusively { (state) throws(CheckpointError) in
+    try exclusively { (state, socket) throws(CheckpointError) in
       state.object = object
       try HDF5Worker.send(socket, kind, payload)
       while true {
@@ -119,23 +147,45 @@ package final class HDF5Worker: Sendable {
 
   /// Sends what has no answer.
   func tell(_ kind: Int, _ payload: [UInt8]) throws(CheckpointError) {
-    try exclusively { (_) throws(CheckpointError) in try HDF5Worker.send(socket, kind, payload) }
+    try exclusively { (_, socket) throws(CheckpointError) in try HDF5Worker.send(socket, kind, payload) }
   }
 
-  /// One conversation at a time; after the first failure there is no other.
-  private func exclusively(_ body: (inout State) throws(CheckpointError) -> Void) throws(CheckpointError) {
+  /// One conversation at a time.
+  private func exclusively(
+    _ body: (inout State, CInt) throws(CheckpointError) -> Void
+  ) throws(CheckpointError) {
     let failure = state.withLock { state -> CheckpointError? in
       if let failure = state.failure { return failure }
       do throws(CheckpointError) {
-        try body(&state)
+        if state.process == nil {
+          state.process = try HDF5Worker.start(access, executable, seconds, patience).process
+        }
+        guard let process = state.process else { throw HDF5Worker.nonsense() }
+        try body(&state, process.socket)
         return nil
       } catch {
-        let failure = HDF5Worker.explain(error, socket, process, path, &state)
-        state.failure = failure
-        return failure
+        return fail(error, &state)
       }
     }
     if let failure { throw failure }
+  }
+
+  /// What is said of a failure, and whether another worker may be asked after it.
+  private func fail(_ error: CheckpointError, _ state: inout State) -> CheckpointError {
+    var failure = error
+    state.failures += 1
+    if let process = state.process {
+      let end = HDF5Worker.bury(process, error)
+      state.process = nil
+      if end.isSilence { state.silences += 1 }
+      failure = end.failure.at(file: access.path, variable: state.object.map { $0.bytes.isEmpty ? Name("/") : $0 })
+    }
+    state.object = nil
+    let isOver =
+      failure.code != .corrupt || state.failures >= HDF5Worker.mostFailures
+      || state.silences >= HDF5Worker.mostSilences
+    if isOver || !access.isReading { state.failure = failure }
+    return failure
   }
 
   // ---- the socket
@@ -196,27 +246,21 @@ package final class HDF5Worker: Sendable {
     }
   }
 
-  /// Buries the worker and turns its silence into a sentence.
-  private static func explain(
-    _ error: CheckpointError, _ socket: CInt, _ process: pid_t, _ path: String, _ state: inout State
-  ) -> CheckpointError {
-    ck_hdf5_hang_up(socket)
-    let signal = ck_hdf5_bury(process)
-    state.isBuried = true
-    var failure = error
-    if isInterrupted() {
-      failure = CheckpointError(.interrupted, "interrupted; nothing was written")
-    } else if error.message == Ending.gone || error.message == Ending.late {
-      let reason =
-        switch (error.message, signal) {
-        case (Ending.late, _), (_, CK_HDF5_SIGNAL_TIME): "the HDF5 library took too long over it and was stopped"
-        case (_, 0): "the HDF5 library gave up"
-        default: "the HDF5 library crashed on it (signal \(signal))"
-        }
-      failure = CheckpointError(.corrupt, reason, remedy: "the file is damaged, or made to do harm")
-    }
-    let object = state.object.map { $0.bytes.isEmpty ? Name("/") : $0 }
-    return failure.at(file: path, variable: object)
+  /// Buries a worker and turns its silence into a sentence.
+  private static func bury(_ process: Process, _ error: CheckpointError) -> (failure: CheckpointError, isSilence: Bool)
+  {
+    ck_hdf5_hang_up(process.socket)
+    let signal = ck_hdf5_bury(process.id)
+    if isInterrupted() { return (CheckpointError(.interrupted, "interrupted; nothing was written"), false) }
+    guard error.message == Ending.gone || error.message == Ending.late else { return (error, false) }
+    let isSilence = error.message == Ending.late || signal == CK_HDF5_SIGNAL_TIME
+    let reason =
+      switch (isSilence, signal) {
+      case (true, _): "the HDF5 library took too long over it and was stopped"
+      case (_, 0): "the HDF5 library gave up"
+      default: "the HDF5 library crashed on it (signal \(signal))"
+      }
+    return (CheckpointError(.corrupt, reason, remedy: "the file is damaged, or made to do harm"), isSilence)
   }
 
   private static func isInterrupted() -> Bool {

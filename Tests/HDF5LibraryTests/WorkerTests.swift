@@ -108,7 +108,45 @@ import Testing
     }
     #expect(failed?.message.contains("signal 11") == true)
     #expect(failed?.variable == "a/b")
-    // After the first failure the same is said again.
-    #expect(failure { try worker.tell(1, []) }?.message == failed?.message)
+  }
+
+  private func starts() -> Int {
+    FileManager.default.contents(atPath: folder("starts")).map(\.count) ?? 0
+  }
+
+  private func ask(_ worker: HDF5Worker) -> CheckpointError? {
+    failure { _ = try worker.data(2, Array("\n".utf8), of: "w", limit: 100) }
+  }
+
+  @Test func aQuestionThatEndsTheWorkerTakesNoOtherAlong() throws {
+    let once = "[ -e failed ] || { touch failed; kill -SEGV $$; }"
+    let worker = try self.worker(
+      "cd '\(folder(""))'; \(ready); read -r x <&0; \(once); \(frame(5, Array("yes".utf8))); read -r x <&0")
+    #expect(ask(worker)?.variable == "w")
+    #expect(try worker.data(2, Array("\n".utf8), of: "w", limit: 100) == Array("yes".utf8))
+  }
+
+  @Test func afterTooManyFailuresTheLastIsSaidAgain() throws {
+    let worker = try self.worker("printf x >> '\(folder("starts"))'; \(ready); read -r x <&0; kill -SEGV $$")
+    for _ in 0..<80 { #expect(ask(worker)?.message.contains("signal 11") == true) }
+    #expect(starts() == 64)
+  }
+
+  /// Each may take seconds.
+  @Test func silenceIsNotAskedForOften() throws {
+    let worker = try self.worker("printf x >> '\(folder("starts"))'; \(ready); exec /bin/sleep 60")
+    for _ in 0..<5 { #expect(ask(worker)?.message.contains("too long") == true) }
+    #expect(starts() == 2)
+  }
+
+  /// What a writer has told its worker is gone with it.
+  @Test func aWriterHasOneWorker() throws {
+    let path = try folder.write("#!/bin/sh\nprintf x >> '\(folder("starts"))'; \(ready); exit 0\n", to: "writer")
+    try FileManager.default.setAttributes([.posixPermissions: 0o700], ofItemAtPath: path)
+    var staged = try StagedOutput(prefix: folder("out"), replacing: false, protecting: [])
+    let output = try staged.create(suffix: ".h5", place: .index, size: 0)
+    let worker = try HDF5Worker(.writing(output, base: 0, needs18: false), executable: path, silence: 1)
+    for _ in 0..<3 { #expect(ask(worker) != nil) }
+    #expect(starts() == 1)
   }
 }

@@ -185,6 +185,43 @@ import Testing
     #expect(error?.code == .corrupt && error?.variable == "many_chunks")
   }
 
+  /// Release 1.10 takes a chunk that its index does not lead to for one that was never stored, and gives the fill value.
+  @Test func aChunkThatIsStoredIsFound() throws {
+    let folder = try TemporaryFolder()
+    let root = splitPath(splitPath(splitPath(#filePath).folder).folder).folder
+    var bytes = try InputFile(root + "/Conformance/Cases/hdf5/h5py3-layouts/model.h5").contents(limit: 1 << 20)
+    // The key of the chunk at (2, 0), which becomes one at (202, 0).
+    let record: [UInt8] = [8, 0, 0, 0, 0, 0, 0, 0, 2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0]
+    let place = try #require(
+      bytes.indices.dropLast(24).first { bytes[$0] == 8 && Array(bytes[$0..<$0 + 24]) == record })
+    let sound = try Self.format.load(try folder.write(bytes, to: "sound.h5")).contents()
+    bytes[place + 8] = 202
+    let store = try Self.format.load(try folder.write(bytes, to: "in.h5"))
+    for variable in store.variables {
+      let error = failure { _ = try variable.tensor.bytes() }
+      // The others are read as they are, through another worker.
+      #expect(error?.code == (variable.name == "many_chunks" ? .corrupt : nil), "\(variable.name)")
+      if error == nil { #expect(try variable.tensor.bytes() == sound.first { $0.name == variable.name }?.bytes) }
+    }
+  }
+
+  /// However many links lead into a file that cannot be read, it is opened once.
+  @Test func aLinkIntoADamagedFileIsSaidToBeThat() throws {
+    let folder = try TemporaryFolder()
+    let root = splitPath(splitPath(splitPath(#filePath).folder).folder).folder + "/Conformance/Cases/hdf5/h5py3-links/"
+    for name in Candidate.names(in: root)
+    where name.hasSuffix(".h5") || name.hasSuffix(".raw") || name.hasSuffix(".bin") {
+      try folder.write(try InputFile(root + name).contents(limit: 1 << 20), to: name)
+    }
+    let sound = try Self.format.load(folder("model.h5"))
+    let linked = try #require(sound.source.files.first { $0.path.hasSuffix(".h5") && !$0.path.hasSuffix("model.h5") })
+    try folder.write(
+      [0x89] + Array("HDF\r\n\u{1a}\n".utf8) + [UInt8](repeating: 0, count: 600), to: splitPath(linked.path).last)
+    let store = try Self.format.load(folder("model.h5"))
+    let said = store.source.unreadable.filter { $0.reason.contains("which cannot be read") }
+    #expect(!said.isEmpty && said.allSatisfy { $0.reason.hasPrefix("links into '") })
+  }
+
   /// A few bytes that claim so many chunks that asking for each would take minutes.
   @Test func chunksThatAFileCannotHoldAreNotBelieved() throws {
     let folder = try TemporaryFolder()

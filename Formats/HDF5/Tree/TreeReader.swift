@@ -11,13 +11,48 @@ package struct TreeReader: CheckpointReader {
     var store = VariableStore(
       source: .init(format: "hdf5", path: path, files: [file], warnings: hdf5.warnings))
     store.source.lost = hdf5.lost
-    for object in hdf5.objects { try add(object, of: hdf5, salvage: options.salvage, to: &store) }
+    var siblings = Siblings(hdf5.file)
+    for object in hdf5.objects { try add(object, of: hdf5, &siblings, salvage: options.salvage, to: &store) }
+    store.source.files += siblings.opened
     store.inferRoles()
     return store
   }
 
+  /// Files beside one that it links to, each opened once, however many links lead into it.
+  private struct Siblings {
+    /// Each has a worker of its own.
+    private static let most = 64
+
+    private let file: InputFile
+    private var found: [Name: Result<HDF5File, CheckpointError>] = [:]
+    private(set) var opened: [InputFile] = []
+
+    init(_ file: InputFile) { self.file = file }
+
+    mutating func named(_ name: Name) throws(CheckpointError) -> HDF5File {
+      if let known = found[name] { return try known.get() }
+      guard found.count < Siblings.most else {
+        throw CheckpointError(
+          .unsupported, "links into '\(name)', but \(Siblings.most) other files are linked to already")
+      }
+      do throws(CheckpointError) {
+        let sibling = try HDF5File.sibling(name, of: file)
+        found[name] = .success(sibling)
+        opened.append(sibling.file)
+        return sibling
+      } catch {
+        let failure =
+          error.code == .unsupported
+          ? error
+          : CheckpointError(.unsupported, "links into '\(name)', which cannot be read: \(error.message)")
+        found[name] = .failure(failure)
+        throw failure
+      }
+    }
+  }
+
   private func add(
-    _ object: HDF5Object, of hdf5: HDF5File, salvage: Bool, to store: inout VariableStore
+    _ object: HDF5Object, of hdf5: HDF5File, _ siblings: inout Siblings, salvage: Bool, to store: inout VariableStore
   ) throws(CheckpointError) {
     switch object {
     case .group(let path, let attributes):
@@ -25,12 +60,11 @@ package struct TreeReader: CheckpointReader {
     case .dataset(let dataset): try add(dataset, named: dataset.path, of: hdf5, salvage: salvage, to: &store)
     case .external(let path, let other, let target):
       do throws(CheckpointError) {
-        let sibling = try HDF5File.sibling(other, of: hdf5.file)
+        let sibling = try siblings.named(other)
         guard let dataset = sibling.dataset(target) else {
           throw CheckpointError(.unsupported, "links to '\(target)' in '\(other)', which is no dataset there")
         }
         try add(dataset, named: path, of: sibling, salvage: salvage, to: &store)
-        store.source.files.append(sibling.file)
         store.source.warnings.append(
           "'\(path)' is read from '\(target)' in \(other), the file beside it that it links to")
       } catch {
@@ -38,8 +72,9 @@ package struct TreeReader: CheckpointReader {
       }
     case .newer(let path, let address):
       try store.take(path, of: hdf5.file, salvage: salvage) { (store) throws(CheckpointError) in
-        let tensor = try hdf5.virtualDataset(path, headerAt: address)
+        let (tensor, members) = try hdf5.virtualDataset(path, headerAt: address)
         try store.append(Variable(name: path, tensor: tensor, role: .other))
+        store.include(members, for: path)
       }
     default: store.listUnread(object)
     }
