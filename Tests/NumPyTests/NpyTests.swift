@@ -67,6 +67,15 @@ private func open(_ bytes: [UInt8]) throws -> (variable: Variable, bytes: [UInt8
     ] { #expect(try open(npy(header, data: [7, 8])).bytes == [7, 8], "\(header)") }
   }
 
+  /// What Python 2 wrote is not in the version that only Python 3 has; a vertical tab is no white space of Python's.
+  @Test func otherSpellingsAreRefused() throws {
+    let long = "{'descr': '|u1', 'fortran_order': False, 'shape': (2L,), }\n"
+    #expect(try open(npy(long, version: 2, data: [7, 8])).bytes == [7, 8])
+    #expect(failure { _ = try open(npy(long, version: 3, data: [7, 8])) }?.code == .corrupt)
+    let tab = "{'descr': '|u1',\u{0b}'fortran_order': False, 'shape': (2,), }\n"
+    #expect(failure { _ = try open(npy(tab, data: [7, 8])) }?.code == .corrupt)
+  }
+
   @Test func unusualHeadersAreNoted() throws {
     #expect(
       try open(npy("{'descr': '=u2', 'fortran_order': False, 'shape': (1,), }\n", data: [1, 2])).warnings.count == 1)

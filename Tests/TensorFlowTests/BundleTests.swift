@@ -79,6 +79,13 @@ struct BundleBytes {
     #expect(try folder.read("model.data-00000-of-00001") == Self.data)
   }
 
+  /// `version` of the header: min_consumer 2; bad_consumers [1], one by one and packed.
+  @Test(arguments: ["08 01 1a 02 10 02", "08 01 1a 02 18 01", "08 01 1a 03 1a 01 01"])
+  func readersThatAWriterForbidsRefuse(header: String) throws {
+    let error = failure { _ = try BundleBytes(header: hex(header)).open(in: TemporaryFolder()) }
+    #expect(error?.code == .unsupported)
+  }
+
   @Test func swapsTheNumbersOfABigEndianMachine() throws {
     var bundle = BundleBytes(header: hex("08 01 10 01 1a 02 08 01"))
     try bundle.append("a", .float32, [2], hex("3f800000 40000000"))

@@ -73,6 +73,14 @@ private func slice(_ extents: (Int, Int?)...) -> TensorSlice {
     return file
   }
 
+  /// `versions` of the meta: min_consumer 2; bad_consumers [1], one by one and packed.
+  @Test(arguments: ["0a 04 12 02 10 02", "0a 04 12 02 18 01", "0a 05 12 03 1a 01 01"])
+  func readersThatAWriterForbidsRefuse(meta: String) throws {
+    var file = try sample()
+    file.meta = hex(meta)
+    #expect(failure { _ = try file.open(in: TemporaryFolder()) }?.code == .unsupported)
+  }
+
   @Test func readsEachListOfValues() throws {
     let store = try sample().open(in: try TemporaryFolder())
     #expect(store.variables.map(\.name) == ["b", "h", "s", "w"])

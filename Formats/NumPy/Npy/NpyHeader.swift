@@ -61,7 +61,9 @@ struct NpyHeader {
       throw CheckpointError(
         .corrupt, "a header of \(length) bytes is longer than the limit of \(NpyHeader.largestHeader)")
     }
-    var literal = PythonLiteral(try content.bytes(at: 8 + lengthSize, count: length))
+    // numpy takes what Python 2 wrote up to version 2.0, which is the newest that Python 2 had.
+    var literal = PythonLiteral(
+      try content.bytes(at: 8 + lengthSize, count: length), takesLongIntegers: version.0 < 3)
     let fields = try NpyFields(&literal)
     return (fields, dataOffset, literal.warnings)
   }

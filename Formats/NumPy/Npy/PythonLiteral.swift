@@ -16,10 +16,14 @@ struct PythonLiteral {
 
   private static let deepest = 8
   private let bytes: [UInt8]
+  private let takesLongIntegers: Bool
   private var position = 0
   private(set) var warnings: [String] = []
 
-  init(_ bytes: [UInt8]) { self.bytes = bytes }
+  /// - Parameter takesLongIntegers: whether numbers may end with `L`, as those of Python 2 do.
+  init(_ bytes: [UInt8], takesLongIntegers: Bool = false) {
+    (self.bytes, self.takesLongIntegers) = (bytes, takesLongIntegers)
+  }
 
   private var next: UInt8? { position < bytes.count ? bytes[position] : nil }
 
@@ -37,7 +41,8 @@ struct PythonLiteral {
   }
 
   private mutating func skipSpace() {
-    while let byte = next, byte == 0x20 || (byte >= 0x09 && byte <= 0x0d) { position += 1 }
+    // Python's own: a vertical tab is none of them.
+    while let byte = next, [0x20, 0x09, 0x0a, 0x0c, 0x0d].contains(byte) { position += 1 }
   }
 
   private mutating func value(depth: Int) throws(CheckpointError) -> Value {
@@ -117,8 +122,7 @@ struct PythonLiteral {
     // Python 2 took such a number for an octal one.
     guard bytes[digits] != 0x30 || bytes[digits..<position].allSatisfy({ $0 == 0x30 }) else { throw bad() }
     let text = String(decoding: bytes[start..<position], as: UTF8.self)
-    // Python 2 wrote long integers with this suffix.
-    if next == UInt8(ascii: "L") { position += 1 }
+    if takesLongIntegers, next == UInt8(ascii: "L") { position += 1 }
     guard let value = Int(text) else {
       throw CheckpointError(.corrupt, "the number \(text.prefix(30)) in the header is too large")
     }

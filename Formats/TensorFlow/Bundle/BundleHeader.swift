@@ -14,9 +14,7 @@ struct BundleHeader {
   init(_ message: Message) throws(CheckpointError) {
     var shardCount = 0
     var endianness = 0
-    var newestNeeded = 0
     var hasVersion = false
-    var isForbidden = false
     try message.forEachField { (number, value) throws(CheckpointError) in
       switch number {
       case 1: shardCount = try value.integer("BundleHeaderProto.num_shards")
@@ -24,14 +22,7 @@ struct BundleHeader {
       case 3:
         hasVersion = true
         let version = message.nested(try value.range("BundleHeaderProto.version"))
-        try version.forEachField { (number, value) throws(CheckpointError) in
-          if number == 2 { newestNeeded = try value.integer("VersionDef.min_consumer") }
-          if number == 3 {
-            var bad: [Int] = []
-            try version.appendIntegers(value, to: &bad)
-            isForbidden = isForbidden || bad.contains(BundleHeader.version)
-          }
-        }
+        try VersionDef.require(BundleHeader.version, by: version, of: "bundle")
       default: break
       }
     }
@@ -40,9 +31,6 @@ struct BundleHeader {
     }
     guard endianness == 0 || endianness == 1 else {
       throw CheckpointError(.corrupt, "the header has the unknown byte order \(endianness)")
-    }
-    guard newestNeeded <= BundleHeader.version, !isForbidden else {
-      throw CheckpointError(.unsupported, "needs a newer reader: version \(newestNeeded) of the bundle format")
     }
     self.shardCount = shardCount
     isBigEndian = endianness == 1

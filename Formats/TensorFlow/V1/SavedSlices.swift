@@ -27,19 +27,11 @@ struct SavedSliceMeta {
       try meta.forEachField { (number, value) throws(CheckpointError) in
         switch number {
         case 1: entries.append(try Entry(meta.nested(try value.range("SavedTensorSliceMeta.tensor"))))
-        case 2: try SavedSliceMeta.checkVersion(meta.nested(try value.range("SavedTensorSliceMeta.versions")))
+        case 2:
+          let version = meta.nested(try value.range("SavedTensorSliceMeta.versions"))
+          try VersionDef.require(SavedSliceMeta.version, by: version, of: "checkpoint")
         default: break
         }
-      }
-    }
-  }
-
-  private static func checkVersion(_ message: Message) throws(CheckpointError) {
-    try message.forEachField { (number, value) throws(CheckpointError) in
-      guard number == 2 else { return }
-      let needed = try value.integer("VersionDef.min_consumer")
-      guard needed <= version else {
-        throw CheckpointError(.unsupported, "needs a newer reader: version \(needed) of the checkpoint format")
       }
     }
   }
