@@ -131,17 +131,13 @@ struct ConvertCommand: ParsableCommand {
     completion: .file())
   var plan: String?
 
-  @Flag(help: "Print one JSON object instead of sentences.")
-  var json = false
+  @OptionGroup var console: ConsoleOptions
 
   @Flag(help: "Replace an output that is there.")
   var force = false
 
   @Flag(help: "Print nothing but errors.")
   var quiet = false
-
-  @Option(help: "Show progress: auto, always or never.")
-  var progress = ProgressChoice.auto
 
   @OptionGroup var workers: WorkerOptions
 
@@ -164,7 +160,7 @@ struct ConvertCommand: ParsableCommand {
         .usage, "\(input) says itself what it holds, so that --expect decides nothing",
         remedy: "compare with --verify graph, or leave it out")
     }
-    if !quiet { Report.opened(store, found, asJSON: json) }
+    if !quiet { Report.opened(store, found, asJSON: console.json) }
     if let rescue { try rescue.report(quiet: quiet) }
     var plan = try ConversionPlan(store, try request())
     plan.losses = plan.unreadable(of: store) + plan.losses
@@ -184,7 +180,7 @@ struct ConvertCommand: ParsableCommand {
       try ReportFile.write(plan.json(), to: path, replacing: force, protecting: inputs)
     }
     if dryRun {
-      Report.plan(plan, store, result, to: format.name, asJSON: json)
+      Report.plan(plan, store, result, to: format.name, asJSON: console.json)
     } else if !quiet {
       Report.notes(of: plan, store, result)
     }
@@ -203,7 +199,7 @@ struct ConvertCommand: ParsableCommand {
     if !quiet {
       Report.done(
         result, store, plan, format: format.name, files: files, verified: verify.rawValue, lost: rescue?.lost,
-        asJSON: json)
+        asJSON: console.json)
     }
     if let rescue, !rescue.lost.isEmpty {
       throw CheckpointError(
@@ -283,7 +279,8 @@ struct ConvertCommand: ParsableCommand {
     let prefix = output.map { format.stem(of: $0) } ?? stem
     let cores = workers.count
     let steps = verify != .none ? 2 : 1
-    let line = quiet ? nil : ProgressLine("converting", total: result.byteCount * steps, progress)
+    let total = result.byteCount.multipliedReportingOverflow(by: steps).partialValue
+    let line = quiet ? nil : ProgressLine("converting", total: total, console.progress)
     defer { line?.finish() }
     var staged = try StagedOutput(prefix: prefix, replacing: force, protecting: result.source.files)
     try writer.write(result, to: &staged, options: writeOptions(plan, line?.progress))
@@ -327,7 +324,7 @@ struct ConvertCommand: ParsableCommand {
     var report = Verification.Report()
     try verification.compareGraph(graph, request, source, written, into: &report)
     report.variableCount = plan.steps.count
-    if !quiet, !json { Console.print(VerifyReport.text(report)) }
+    if !quiet, !console.json { Console.print(VerifyReport.text(report)) }
     guard report.isSame else {
       throw CheckpointError(.different, "the graph does not compute the same with the output; nothing was written")
     }

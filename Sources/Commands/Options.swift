@@ -24,6 +24,15 @@ struct WorkerOptions: ParsableArguments {
   }
 }
 
+/// How a command speaks.
+struct ConsoleOptions: ParsableArguments {
+  @Flag(help: "Print one JSON object.")
+  var json = false
+
+  @Option(help: "Show progress: auto, always or never.")
+  var progress = ProgressChoice.auto
+}
+
 /// How far numbers may be from one another.
 struct ToleranceOptions: ParsableArguments {
   @Option(help: ArgumentHelp("Absolute tolerance (default: every bit must be equal).", valueName: "x"))

@@ -17,8 +17,19 @@ enum Report {
 
   static func warn(_ store: VariableStore) {
     for note in store.source.notes { Console.say("note: \(note)") }
-    for warning in store.source.warnings { Console.say("warning: \(warning)") }
-    for loss in store.source.unreadable { Console.say("warning: '\(loss.variable)' cannot be read: it \(loss.reason)") }
+    say(store.source.warnings.lazy.map { "warning: \($0)" }, "warnings")
+    say(
+      store.source.unreadable.lazy.map { loss in
+        let subject = ["its ", "the "].contains(where: loss.reason.hasPrefix) ? "" : "it "
+        return "warning: '\(loss.variable)' cannot be read: \(subject)\(loss.reason)"
+      }, "that cannot be read")
+  }
+
+  /// A file may give thousands of reasons for the same sentence; the first of them are enough for a person.
+  private static func say(_ lines: some Collection<String>, _ what: String) {
+    let most = 20
+    for line in lines.prefix(most) { Console.say(line) }
+    if lines.count > most { Console.say("… and \(lines.count - most) more \(what); 'inspect --json' lists all") }
   }
 
   /// - Parameter result: what is written of the store.

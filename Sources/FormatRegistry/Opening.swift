@@ -49,6 +49,11 @@ public enum Opening {
       .at(file: path)
     }
     if let match = matches.first { return match }
+    if let format, let other = AllFormats.rows.first(where: { $0.reader != nil && $0.recognise(candidate) != nil }) {
+      throw CheckpointError(
+        .unsupported, "is no \(format) checkpoint, but one of the format \(other.name)", remedy: "leave out --from"
+      ).at(file: path)
+    }
     throw unknown(candidate)
   }
 

@@ -96,6 +96,13 @@ import Testing
     #expect(failure { _ = try found(folder("model-1"), as: "zip") }?.code == .usage)
   }
 
+  @Test func aWrongFormatIsToldFromDamage() throws {
+    let folder = try TemporaryFolder()
+    try #require(AllFormats.named("npz")).save(VariableStore(["w": .floats([1], [1])]), to: folder("m"))
+    let error = failure { _ = try Opening.find(folder("m.npz"), as: "hdf5") }
+    #expect(error?.code == .unsupported && error?.message == "is no hdf5 checkpoint, but one of the format npz")
+  }
+
   @Test func everyRowIsWhole() {
     #expect(Set(AllFormats.rows.map(\.name)).count == AllFormats.rows.count)
     for row in AllFormats.rows {

@@ -1,36 +1,18 @@
 import CCore
 
 /// A running CRC-32 (ISO 3309), the checksum of zip archives.
-public struct CRC32: Sendable, Equatable {
+public struct CRC32: RunningSum {
   public private(set) var value: UInt32
 
   public init(_ value: UInt32 = 0) { self.value = value }
-
-  public init(of bytes: [UInt8]) {
-    value = 0
-    update(bytes.rawSpan)
-  }
 
   public mutating func update(_ bytes: RawSpan) {
     // SAFETY: the pointer is used inside the closure only.
     value = unsafe bytes.withUnsafeBytes { unsafe ck_crc32(value, $0.baseAddress, $0.count) }
   }
 
-  /// Appends `count` bytes whose own sum is known.
   public mutating func append(_ other: UInt32, count: Int) {
     value = ck_crc32_combine(value, other, UInt64(count))
-  }
-
-  /// The sum of so many zero bytes.
-  public static func ofZeros(_ count: Int) -> UInt32 {
-    var sum = CRC32()
-    var (power, size) = (CRC32(of: [0]), 1)
-    while size <= count {
-      if count & size != 0 { sum.append(power.value, count: size) }
-      power.append(power.value, count: size)
-      size <<= 1
-    }
-    return sum.value
   }
 
   /// The sum of the `count` bytes that follow what is summed here, where the sum of all is `whole`.

@@ -1,36 +1,18 @@
 import CCore
 
 /// A running CRC-32C (Castagnoli), the checksum of TensorFlow's tables and tensors, not masked.
-public struct CRC32C: Sendable, Equatable {
+public struct CRC32C: RunningSum {
   public private(set) var value: UInt32
 
   public init(_ value: UInt32 = 0) { self.value = value }
-
-  public init(of bytes: [UInt8]) {
-    value = 0
-    update(bytes.rawSpan)
-  }
 
   public mutating func update(_ bytes: RawSpan) {
     // SAFETY: the pointer is used inside the closure only.
     value = unsafe bytes.withUnsafeBytes { unsafe ck_crc32c(value, $0.baseAddress, $0.count) }
   }
 
-  /// Appends `count` bytes whose own sum is known.
   public mutating func append(_ other: UInt32, count: Int) {
     value = ck_crc32c_combine(value, other, UInt64(count))
-  }
-
-  /// The sum of so many zero bytes.
-  public static func ofZeros(_ count: Int) -> UInt32 {
-    var sum = CRC32C()
-    var (power, size) = (CRC32C(of: [0]), 1)
-    while size <= count {
-      if count & size != 0 { sum.append(power.value, count: size) }
-      power.append(power.value, count: size)
-      size <<= 1
-    }
-    return sum.value
   }
 
   /// The sum of bytes in the middle of others, from the sum of all, the sum of those before and of those after.

@@ -4,6 +4,35 @@ public enum ChecksumKind: Sendable {
   case crc32
 }
 
+/// A cyclic redundancy check that grows with the bytes it is given.
+public protocol RunningSum: Sendable, Equatable {
+  var value: UInt32 { get }
+
+  init(_ value: UInt32)
+  mutating func update(_ bytes: RawSpan)
+  /// Appends `count` bytes whose own sum is known.
+  mutating func append(_ other: UInt32, count: Int)
+}
+
+extension RunningSum {
+  public init(of bytes: [UInt8]) {
+    self.init(0)
+    update(bytes.rawSpan)
+  }
+
+  /// The sum of so many zero bytes.
+  public static func ofZeros(_ count: Int) -> UInt32 {
+    var sum = Self(0)
+    var (power, size) = (Self(of: [0]), 1)
+    while size <= count {
+      if count & size != 0 { sum.append(power.value, count: size) }
+      power.append(power.value, count: size)
+      size <<= 1
+    }
+    return sum.value
+  }
+}
+
 /// Running sums of the same bytes. A kind is taken only where somebody needs it.
 public struct Checksums: Sendable {
   public private(set) var crc32c: CRC32C?

@@ -22,11 +22,7 @@ struct CheckCommand: ParsableCommand {
 
   @OptionGroup(title: "Reading") var reading: ReadingOptions
 
-  @Flag(help: "Print one JSON object.")
-  var json = false
-
-  @Option(help: "Show progress: auto, always or never.")
-  var progress = ProgressChoice.auto
+  @OptionGroup var console: ConsoleOptions
 
   @OptionGroup var workers: WorkerOptions
 
@@ -36,16 +32,16 @@ struct CheckCommand: ParsableCommand {
     let opened = open()
     switch opened {
     case .failure(let error):
-      if json { Console.print(CheckReport.json(of: error, input)) }
+      if console.json { Console.print(CheckReport.json(of: error, input)) }
       throw error
     case .success(let (store, found)):
-      if !json { Report.warn(store) }
-      let line = ProgressLine("reading", total: store.byteCount, progress)
+      if !console.json { Report.warn(store) }
+      let line = ProgressLine("reading", total: store.byteCount, console.progress)
       defer { line?.finish() }
       let checkup = try Checkup(store, jobs: workers.count, progress: line?.progress)
       line?.finish()
       let report = CheckReport(store, found, checkup)
-      if json { Console.print(report.json()) } else { Console.print(report.text(columns: Console.columns)) }
+      if console.json { Console.print(report.json()) } else { Console.print(report.text(columns: Console.columns)) }
       try store.source.requireUnchanged()
       if let failure = report.failure { throw failure }
     }

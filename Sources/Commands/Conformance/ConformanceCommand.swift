@@ -43,13 +43,9 @@ struct ConformanceCommand: ParsableCommand {
       "Only cases whose name matches: * stands for anything, ? for one character. Repeatable.", valueName: "pattern"))
   var only: [String] = []
 
-  @Flag(help: "Print one JSON object.")
-  var json = false
+  @OptionGroup var console: ConsoleOptions
 
   @OptionGroup var workers: WorkerOptions
-
-  @Option(help: "When progress is shown: auto, always, never.")
-  var progress: ProgressChoice = .auto
 
   @OptionGroup(title: "Recording") var recording: RecordingOptions
 
@@ -62,7 +58,7 @@ struct ConformanceCommand: ParsableCommand {
 
   func run() throws {
     if let folder = recording.record {
-      try recording.write(inputs, to: folder, scratch: Scratch.folder, jobs: workers.count, asJSON: json)
+      try recording.write(inputs, to: folder, scratch: Scratch.folder, jobs: workers.count, asJSON: console.json)
     } else {
       try examine()
     }
@@ -84,14 +80,14 @@ struct ConformanceCommand: ParsableCommand {
     guard !cases.isEmpty || conformance.program != nil else {
       throw CheckpointError(.notFound, "no case has a name that matches --only")
     }
-    let line = ProgressLine("conformance", total: conformance.itemCount(cases), progress, unit: .checkpoints)
+    let line = ProgressLine("conformance", total: conformance.itemCount(cases), console.progress, unit: .checkpoints)
     let start = ContinuousClock.now
     let outcome = Result { () throws(CheckpointError) in try conformance.run(cases, progress: line?.progress) }
     line?.finish()
     let summary = ConformanceSummary(try outcome.get(), seconds: start.duration(to: .now) / .seconds(1))
     if let junit { try ReportFile.write(summary.suites, to: junit) }
     if let html { try ReportFile.write(try summary.page(), to: html) }
-    Console.print(json ? summary.json() : Array((summary.text(hasColor: Console.hasColor) + "\n").utf8))
+    Console.print(console.json ? summary.json() : Array((summary.text(hasColor: Console.hasColor) + "\n").utf8))
     guard summary.failures.isEmpty else {
       throw CheckpointError(
         .different, "\(Console.plural(summary.failures.count, "check")) of \(Console.count(summary.checkCount)) failed")

@@ -53,11 +53,7 @@ struct DiffCommand: ParsableCommand {
 
   @OptionGroup(title: "Reading A and B") var reading: ReadingOptions
 
-  @Flag(help: "Print one JSON object.")
-  var json = false
-
-  @Option(help: "Show progress: auto, always or never.")
-  var progress = ProgressChoice.auto
+  @OptionGroup var console: ConsoleOptions
 
   @OptionGroup var workers: WorkerOptions
 
@@ -77,14 +73,14 @@ struct DiffCommand: ParsableCommand {
     request.comparesValues = names == nil
     request.jobs = workers.count
     if let map { request.names = try NameMap(contentsOf: map).targets }
-    let line = ProgressLine("comparing", total: names == nil ? a.byteCount : 0, progress)
+    let line = ProgressLine("comparing", total: names == nil ? a.byteCount : 0, console.progress)
     defer { line?.finish() }
     request.progress = line?.progress
     let difference = try StoreDifference(a, b, request)
     line?.finish()
     let report = DiffReport(
       difference, first: first, second: second ?? names ?? "", isGraph: names != nil, limit: limit == 0 ? .max : limit)
-    Console.print(json ? report.json() : Array((report.text(columns: Console.columns) + "\n").utf8))
+    Console.print(console.json ? report.json() : Array((report.text(columns: Console.columns) + "\n").utf8))
     if let writeMap { try ReportFile.write(names: report.map(), to: writeMap) }
     for store in [a, b] { try store.source.requireUnchanged() }
     if let failure = difference.common.lazy.compactMap(\.failure).first { throw failure }

@@ -25,8 +25,7 @@ struct InspectCommand: ParsableCommand {
 
   @OptionGroup(title: "Reading") var reading: ReadingOptions
 
-  @Flag(help: "Print one JSON object.")
-  var json = false
+  @OptionGroup var console: ConsoleOptions
 
   @Flag(help: "Read everything and list SHA-256 digests.")
   var digests = false
@@ -41,9 +40,6 @@ struct InspectCommand: ParsableCommand {
     help: ArgumentHelp("Write a page with sizes by scope and a histogram of each variable.", valueName: "file"),
     completion: .file(extensions: ["html"]))
   var html: String?
-
-  @Option(help: "Show progress: auto, always or never.")
-  var progress = ProgressChoice.auto
 
   @OptionGroup var workers: WorkerOptions
 
@@ -63,7 +59,7 @@ struct InspectCommand: ParsableCommand {
     }
     if let warning = inspected.graphWarning { Console.say("warning: \(warning)") }
     if let html { try ReportFile.write(InspectPage(inspected).page, to: html) }
-    if json {
+    if console.json {
       Console.print(inspected.json(withScopes: tree))
     } else if tree {
       Console.print(inspected.treeText(columns: Console.columns))
@@ -76,7 +72,8 @@ struct InspectCommand: ParsableCommand {
     let variables = inspected.store.variables
     let passes = (digests ? 1 : 0) + (html != nil ? 2 : stats ? 1 : 0)
     let line = ProgressLine(
-      "reading", total: inspected.store.byteCount.multipliedReportingOverflow(by: passes).partialValue, progress)
+      "reading", total: inspected.store.byteCount.multipliedReportingOverflow(by: passes).partialValue, console.progress
+    )
     defer { line?.finish() }
     if digests {
       inspected.digests = try Digest.sha256(of: variables, jobs: workers.count, progress: line?.progress)

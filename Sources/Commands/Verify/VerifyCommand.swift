@@ -41,8 +41,7 @@ struct VerifyCommand: ParsableCommand {
 
   @OptionGroup(title: "Reading BEFORE and AFTER") var reading: ReadingOptions
 
-  @Flag(help: "Print one JSON object.")
-  var json = false
+  @OptionGroup var console: ConsoleOptions
 
   @Option(help: ArgumentHelp("Write the results as JUnit XML.", valueName: "file"), completion: .file())
   var junit: String?
@@ -52,9 +51,6 @@ struct VerifyCommand: ParsableCommand {
       "Write one HTML page: variables that differ, the distance of every fetch, every node of the graph that differs.",
       valueName: "file"), completion: .file())
   var html: String?
-
-  @Option(help: "Show progress: auto, always or never.")
-  var progress = ProgressChoice.auto
 
   @OptionGroup var workers: WorkerOptions
 
@@ -70,7 +66,7 @@ struct VerifyCommand: ParsableCommand {
       verification.names = try NameMap(contentsOf: map).targets
     }
     var report = Verification.Report()
-    let line = ProgressLine("comparing", total: first.byteCount, progress)
+    let line = ProgressLine("comparing", total: first.byteCount, console.progress)
     defer { line?.finish() }
     verification.progress = line?.progress
     try verification.compareVariables(first, second, into: &report)
@@ -87,7 +83,7 @@ struct VerifyCommand: ParsableCommand {
     try second.source.requireUnchanged()
     if let junit { try ReportFile.write(VerifyReport.suites(report), to: junit) }
     if let html { try ReportFile.write(VerifyReport.page(report, before: before, after: after), to: html) }
-    if json {
+    if console.json {
       Console.print(VerifyReport.json(report, before: before, after: after))
     } else {
       Console.print(VerifyReport.text(report))
