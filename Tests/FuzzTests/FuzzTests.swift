@@ -27,6 +27,17 @@ import Testing
     #expect(session.accepted > 0)
   }
 
+  /// A file that claims a size beyond every limit, in its shape as in its offsets, is among the inputs.
+  @Test func aSizeIsReplacedWhereverItStands() throws {
+    let mutator = FuzzMutator(try target("safetensors"), random: 7)
+    let claims = Array("\"shape\":[9223372036854775807],\"data_offsets\":[0,9223372036854775807]".utf8)
+    #expect(
+      (0..<3000).contains { index in
+        let bytes = mutator.input(index).bytes
+        return bytes.indices.dropLast(claims.count).contains { bytes[$0] == claims[0] && bytes[$0...].starts(with: claims) }
+      })
+  }
+
   @Test(arguments: [("stores", 12), ("stores-hdf5", 2)]) func anyStoreSurvivesEveryPairOfFormats(
     name: String, count: Int
   ) throws {
