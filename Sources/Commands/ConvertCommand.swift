@@ -316,6 +316,7 @@ struct ConvertCommand: ParsableCommand {
     var verification = Verification()
     verification.expectations = try running.expectations()
     verification.threads = workers.count
+    verification.limits = running.limit.limits
     for step in plan.steps where step.name != step.target { verification.names[step.name] = step.target }
     // Values that were changed on purpose are shown with their distance.
     if plan.steps.contains(where: { $0.cast != nil || $0.source.name != $0.name }) {

@@ -5,6 +5,23 @@ import GraphRuntime
 import ProtoWire
 import Verifier
 
+/// What a run of a graph may use, for who knows the graph.
+struct LimitOptions: ParsableArguments {
+  @Option(
+    help: ArgumentHelp("Seconds that a run of the graph may take (default: 600, and its loops 8).", valueName: "s"))
+  var maxSeconds: Double?
+
+  @Option(help: ArgumentHelp("MiB that the values of a run may take at once (default: 896).", valueName: "mib"))
+  var maxMemory: Int?
+
+  var limits: RunLimits { RunLimits(seconds: maxSeconds, mebibytes: maxMemory) }
+
+  func validate() throws {
+    if let maxSeconds, !(maxSeconds > 0) { throw ValidationError("--max-seconds takes a number above 0.") }
+    if let maxMemory, maxMemory < 1 { throw ValidationError("--max-memory takes a number from 1 on.") }
+  }
+}
+
 /// What a graph is fed and asked for.
 struct GraphOptions: ParsableArguments {
   @Option(
@@ -20,6 +37,8 @@ struct GraphOptions: ParsableArguments {
       "What the original program computed, as an .npy file or a JSON literal. Repeatable. It is compared, and it decides how a bare vector is laid out.",
       valueName: "name=file|value"))
   var expect: [String] = []
+
+  @OptionGroup var limit: LimitOptions
 
   /// What was recorded, by the name of its tensor.
   func expectations() throws(CheckpointError) -> [(name: String, tensor: Tensor)] {
@@ -57,7 +76,7 @@ extension GraphOptions {
     let expectations = try expectations()
     guard !expectations.isEmpty else { return nil }
     let request = try request(graph, fetches: expectations.map(\.name), fillsPlaceholders: false)
-    return try RecordedAnswer(graph, request, expectations, threads: threads)
+    return try RecordedAnswer(graph, request, expectations, threads: threads, limits: limit.limits)
   }
 }
 

@@ -57,6 +57,8 @@ struct RunCommand: ParsableCommand {
   @Flag(help: "Print only the values, as JSON, one tensor a line.")
   var values = false
 
+  @OptionGroup var limit: LimitOptions
+
   @OptionGroup var workers: WorkerOptions
 
   func run() throws { try compute() }
@@ -73,9 +75,10 @@ struct RunCommand: ParsableCommand {
     var options = GraphOptions()
     options.feed = feed
     options.expect = expect
+    options.limit = limit
     let targets = fetch.map(RunCommand.split)
     let request = try options.request(graph, fetches: targets.map(\.name), fillsPlaceholders: false)
-    let runner = try GraphRunner(graph, threads: workers.count)
+    let runner = try GraphRunner(graph, threads: workers.count, limits: limit.limits)
     _ = try runner.prepare(feeds: request.feeds.map(\.name), fetches: request.fetches)
     let load = watch.lap()
     let store = try (weights ?? Graphs.weights(of: self.graph)).map { (path) throws(CheckpointError) in

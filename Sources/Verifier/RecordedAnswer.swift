@@ -17,7 +17,7 @@ package final class RecordedAnswer {
   /// - Throws: where the graph cannot compute what was recorded, whatever the variables.
   package init(
     _ graph: Graph, _ request: GraphRequest, _ expectations: [(name: String, tensor: Tensor)],
-    tolerance: Tolerance? = nil, threads: Int = 1
+    tolerance: Tolerance? = nil, threads: Int = 1, limits: RunLimits = RunLimits()
   ) throws(CheckpointError) {
     self.request = {
       var request = request
@@ -26,7 +26,7 @@ package final class RecordedAnswer {
     }()
     self.expectations = expectations
     self.tolerance = tolerance
-    runner = try GraphRunner(graph, threads: threads)
+    runner = try GraphRunner(graph, threads: threads, limits: limits)
     _ = try runner.prepare(feeds: self.request.feeds.map(\.name), fetches: self.request.fetches)
   }
 

@@ -6,6 +6,7 @@ package import ProtoWire
 /// program recorded.
 package struct Verification {
   package var threads = 1
+  package var limits = RunLimits()
   package var progress: Progress?
   package var tolerance = Tolerance.exact
   /// Names of AFTER's variables for those of BEFORE, where they differ.
@@ -133,7 +134,7 @@ package struct Verification {
   private func run(
     _ graph: Graph, _ request: GraphRequest, _ store: VariableStore, trace: Trace? = nil
   ) throws(CheckpointError) -> [Tensor] {
-    let runner = try GraphRunner(graph, threads: threads)
+    let runner = try GraphRunner(graph, threads: threads, limits: limits)
     return try runner.evaluate(request, store, trace: trace)
   }
 

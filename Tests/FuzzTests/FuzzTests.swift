@@ -34,7 +34,9 @@ import Testing
     #expect(
       (0..<3000).contains { index in
         let bytes = mutator.input(index).bytes
-        return bytes.indices.dropLast(claims.count).contains { bytes[$0] == claims[0] && bytes[$0...].starts(with: claims) }
+        return bytes.indices.dropLast(claims.count).contains {
+          bytes[$0] == claims[0] && bytes[$0...].starts(with: claims)
+        }
       })
   }
 

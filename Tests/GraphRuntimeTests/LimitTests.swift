@@ -25,6 +25,25 @@ import Trial
     print("\(name): \(Int(trial.peak)) MiB of \(Int(limit)), \(Int(trial.seconds * 1000)) ms")
   }
 
+  /// Who knows the graph may allow it more, or less.
+  @Test func aPersonMayMoveTheLimits() throws {
+    let folder = try TemporaryFolder()
+    let path = try folder.write(try graph("one block").bytes, to: "graph.pb")
+    func ending(_ options: [String]) throws -> Trial.Ending? {
+      Trial.run(
+        [try BuiltProgram.path(), "run", path, "--fetch", "out", "--jobs", "1"] + options,
+        memory: nil, seconds: 60)?.ending
+    }
+    let refused = Trial.Ending.status(Int(CheckpointError.Code.unsupported.rawValue))
+    #expect(try ending([]) == .status(0))
+    #expect(try ending(["--max-memory", "32"]) == refused)
+    #expect(try ending(["--max-memory", "100"]) == .status(0))
+    try folder.write(try graph("goes round").bytes, to: "graph.pb")
+    let start = ContinuousClock.now
+    #expect(try ending(["--max-seconds", "0.2"]) == refused)
+    #expect(ContinuousClock.now - start < .seconds(7), "before the limit that loops have")
+  }
+
   private let float32: (String, GraphWriter.Attribute) = ("T", .type(GraphWriter.float32))
 
   private func graph(_ name: String) throws -> GraphWriter {
@@ -40,6 +59,8 @@ import Trial
     graph.constant("size", [16, 1 << 20], [2])
     graph.node("block", "Fill", ["size", "one"], [float32])
     switch name {
+    case "one block": graph.node("out", "Identity", ["block"], [float32])
+    case "goes round": loop(&graph) { $0.node("grown", "Identity", ["switch:1"], [float32]) }
     case "grows by concatenation":
       graph.constant("axis", [0])
       loop(&graph) { graph in

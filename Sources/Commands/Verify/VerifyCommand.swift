@@ -61,6 +61,7 @@ struct VerifyCommand: ParsableCommand {
     let second = try reading.side(after, graph: graph, running: running, workers: workers.count)
     var verification = Verification()
     verification.threads = workers.count
+    verification.limits = running.limit.limits
     verification.tolerance = tolerance.value
     if let map {
       verification.names = try NameMap(contentsOf: map).targets

@@ -12,7 +12,18 @@ package struct RunLimits: Sendable {
   /// Bytes of all values that live at the same time.
   package var liveBytes = 896 << 20
   /// Seconds of wall time, looked at between nodes; nil for no end.
-  package var seconds: Double?
+  package var seconds: Double? = 600
 
   package init() {}
+
+  /// What a person allows, who knows the graph: so many seconds for a run, its loops included, and so many MiB for its values.
+  package init(seconds: Double?, mebibytes: Int?) {
+    if let seconds { (self.seconds, loopSeconds) = (seconds, nil) }
+    if let mebibytes {
+      liveBytes = mebibytes.multipliedReportingOverflow(by: 1 << 20).overflow ? .max : mebibytes << 20
+    }
+  }
+
+  static let longer = "--max-seconds allows more"
+  static let larger = "--max-memory allows more"
 }

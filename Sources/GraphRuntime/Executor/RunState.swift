@@ -73,7 +73,9 @@ package final class RunState: @unchecked Sendable {
       throw CheckpointError(.unsupported, "limit reached: more than \(limits.executedNodes) nodes were executed")
     }
     if let deadline, RunState.now() > deadline {
-      throw CheckpointError(.unsupported, "limit reached: the run took longer than \(limits.seconds ?? 0) seconds")
+      throw CheckpointError(
+        .unsupported, "limit reached: the run took longer than \(limits.seconds ?? 0) seconds",
+        remedy: RunLimits.longer)
     }
   }
 
@@ -87,7 +89,8 @@ package final class RunState: @unchecked Sendable {
     if let firstTurn {
       guard RunState.now() < firstTurn + seconds else {
         throw CheckpointError(
-          .unsupported, "limit reached: loops took more than \(seconds) seconds (\(turns) turns)")
+          .unsupported, "limit reached: loops took more than \(seconds) seconds (\(turns) turns)",
+          remedy: RunLimits.longer)
       }
     } else {
       firstTurn = RunState.now()

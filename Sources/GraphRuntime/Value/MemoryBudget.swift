@@ -119,6 +119,7 @@ package final class MemoryBudget: Sendable {
 
   private func exceeded(_ byteCount: Int) -> CheckpointError {
     CheckpointError(
-      .unsupported, "limit reached: \(byteCount) more bytes do not fit the \(limit) that a run may hold")
+      .unsupported, "limit reached: \(byteCount) more bytes do not fit the \(limit) that a run may hold",
+      remedy: RunLimits.larger)
   }
 }
