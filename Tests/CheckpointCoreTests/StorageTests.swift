@@ -41,6 +41,19 @@ import Testing
     for low in 0...5 { for high in low...5 { #expect(try read(storage, low..<high) == Array(bytes[low..<high])) } }
   }
 
+  @Test func refusesARangeOutsideOfWhatThereIs() throws {
+    let strings = try StringStorage([Array("ab".utf8)])
+    let memory = MemoryStorage([1, 2, 3])
+    #expect(failure { _ = try read(memory, 2..<4) }?.code == .corrupt)
+    #expect(failure { _ = try read(memory, -1..<1) }?.code == .corrupt)
+    #expect(failure { _ = try read(strings, 9..<11) }?.code == .corrupt)
+    let reason = CheckpointError(.corrupt, "is cut short")
+    let gone = MissingStorage(byteCount: 3, reason: reason)
+    let gathered = GatheredStorage(sources: [memory, gone], pieces: [.init(source: 0, offset: 0, count: 3)])
+    #expect(gathered.missing?.message == "is cut short" && gathered.recordedSum == nil)
+    #expect(failure { _ = try read(gone, 0..<1) }?.message == "is cut short")
+  }
+
   @Test func swapsWordsOfEveryWidth() throws {
     let bytes = Array(UInt8(0)..<16)
     #expect(try read(ByteSwappedStorage(MemoryStorage(bytes), wordWidth: 2), 2..<6) == [3, 2, 5, 4])

@@ -222,6 +222,19 @@ import Testing
     #expect(!said.isEmpty && said.allSatisfy { $0.reason.hasPrefix("links into '") })
   }
 
+  private static let cases =
+    splitPath(splitPath(splitPath(#filePath).folder).folder).folder + "/Conformance/Cases/hdf5/"
+
+  /// What other programs wrote, in this process; the conformance cases compare every number.
+  @Test(arguments: Candidate.names(in: cases)) func everyFileIsListed(name: String) throws {
+    let expected = try #require(
+      JSONReader.parse(try InputFile(Self.cases + name + "/tensors.json").contents(limit: 1 << 20))["model.h5"]?
+        .elements)
+    let store = try Self.format.load(Self.cases + name + "/model.h5")
+    #expect(Set(store.variables.map(\.name.description)) == Set(expected.compactMap { $0["name"]?.text }))
+    #expect(try store.contents().count == store.variables.count)
+  }
+
   /// A few bytes that claim so many chunks that asking for each would take minutes.
   @Test func chunksThatAFileCannotHoldAreNotBelieved() throws {
     let folder = try TemporaryFolder()

@@ -279,6 +279,29 @@ private func reload(_ store: VariableStore, _ format: CheckpointFormat = HDF5For
     #expect(failure { _ = try KerasH5Writer().prepare(read, options: WriteOptions()) }?.code == .unsupported)
   }
 
+  @Test(arguments: ["{}", "{\"weight_map\": []}", "{\"weight_map\": {\"a\": 1}}"]) func aMapOfShardsIsAMap(text: String)
+    throws
+  {
+    let folder = try TemporaryFolder()
+    #expect(
+      failure { _ = try HDF5Formats.kerasV3.load(try folder.write(text, to: "m.weights.json")) }?.code == .corrupt)
+  }
+
+  /// The weights inside of the archive are inflated into a file of their own first.
+  @Test func aCompressedArchiveIsRead() throws {
+    let root = splitPath(splitPath(splitPath(#filePath).folder).folder).folder
+    let folder = root + "/Conformance/Cases/keras/keras3-nested_deflated"
+    let archive = try #require(Candidate.names(in: folder).first { $0.hasSuffix(".keras") })
+    let store = try HDF5Formats.kerasV3.load(joinPath(folder, archive))
+    #expect(!store.variables.isEmpty)
+    #expect(try store.contents().allSatisfy { !$0.bytes.isEmpty })
+    let damaged = try TemporaryFolder()
+    var bytes = try InputFile(joinPath(folder, archive)).contents(limit: 1 << 24)
+    bytes[bytes.count / 2] ^= 0xff
+    #expect(
+      failure { _ = try HDF5Formats.kerasV3.load(damaged.write(bytes, to: "m.keras")).contents() }?.code == .corrupt)
+  }
+
   @Test(arguments: ["../a.weights.h5", "/etc/passwd", ".hidden", ""]) func aMapOfShardsNamesOnlyFilesBesideIt(
     name: String
   ) throws {

@@ -78,6 +78,9 @@ private func open(_ bytes: [UInt8]) throws -> (variable: Variable, bytes: [UInt8
 
   @Test func unusualHeadersAreNoted() throws {
     #expect(
+      try open(npy("{'descr': '|u1', 'fortran_order': False, 'shape': (1,), } # note\n", data: [1])).warnings
+        == ["the header ends with a comment"])
+    #expect(
       try open(npy("{'descr': '=u2', 'fortran_order': False, 'shape': (1,), }\n", data: [1, 2])).warnings.count == 1)
     #expect(
       try open(npy("{'descr': 'uint16', 'fortran_order': False, 'shape': (1,), }\n", data: [1, 2])).warnings.count == 1)

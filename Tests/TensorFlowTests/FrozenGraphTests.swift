@@ -63,6 +63,9 @@ private func open(_ graph: GraphBuilder) throws -> VariableStore {
     ("0801 1209 1207 0880 80808080 20 2a04 0000803f", .unsupported),
     ("0807 1207 1205 0880 808001 4201 61", .unsupported),
     ("0801 120d 120b 08ff ffffffffffffffff 01 2a04 0000803f", .corrupt), ("08ff01 1200", .corrupt),
+    // Strings as content; half a million times the same string of 1,000 bytes.
+    ("0807 1204 1202 0801 2201 61", .unsupported),
+    ("0807 1206 1204 0880 8920 42e807" + String(repeating: "61", count: 1000), .unsupported),
   ]) func refuses(tensor: String, code: CheckpointError.Code) throws {
     let error = failure { _ = try open(constant(tensor)) }
     #expect(error?.code == code && error?.variable == "c", "\(tensor): \(String(describing: error))")

@@ -129,6 +129,45 @@ private func slice(_ extents: (Int, Int?)...) -> TensorSlice {
     #expect(try store["w"]?.tensor.bytes() == hex("0000803f 00000040 00004040 00008040"))
   }
 
+  @Test func gluesSlicesOfStrings() throws {
+    var file = V1Bytes()
+    try file.append("s", 7, [3], slice((1, 2)), data: hex("4202 6869 4200"))
+    try file.append("s", 7, [3], slice((0, 1)), data: hex("4201 61"))
+    let store = try file.open(in: try TemporaryFolder())
+    #expect(
+      try store["s"]?.tensor.bytes() == hex("0100000000000000 61 0200000000000000 6869 0000000000000000"))
+  }
+
+  @Test func refusesWhatIsListedTwiceOrNotAtAll() throws {
+    var twice = try sample()
+    twice.tensors[3].slices.append(twice.tensors[3].slices[0])
+    #expect(failure { _ = try twice.open(in: TemporaryFolder()) }?.code == .corrupt)
+    for type in [0, 20, 99] {
+      var unknown = try sample()
+      unknown.tensors[3].type = type
+      let error = failure { _ = try unknown.open(in: TemporaryFolder()) }
+      #expect(error?.code == .corrupt || error?.code == .unsupported, "\(type): \(String(describing: error))")
+    }
+    let folder = try TemporaryFolder()
+    var a = V1Bytes()
+    try a.append("w", 1, [2], slice((0, 1)), data: hex("2a04 0000803f"))
+    var b = V1Bytes()
+    try b.append("w", 1, [3], slice((1, 2)), data: hex("2a08 000000c0 000000c0"))
+    try folder.write(a.file, to: "m-00000-of-00002")
+    try folder.write(b.file, to: "m-00001-of-00002")
+    let error = failure { _ = try V1Reader().open(folder("m"), options: ReadOptions()) }
+    #expect(error?.message.contains("different shapes") == true)
+  }
+
+  @Test func isWrittenAsOneFile() throws {
+    let folder = try TemporaryFolder()
+    let store = try VariableStore(["w": .floats([1], [1])])
+    let error = failure {
+      try TensorFlowFormats.v1.save(store, to: folder("m"), options: WriteOptions(shards: 2))
+    }
+    #expect(error?.code == .usage)
+  }
+
   @Test func refusesTooFewAndTooManyValues() throws {
     for data in ["", "2a04 0000803f", "2a0c 0000803f 0000803f 0000803f", "2a07 0000803f 000000", "3a02 0101"] {
       var file = V1Bytes()
