@@ -1620,17 +1620,24 @@ EXPLAINED = (
     ("tf-bundle", "refused", r"Dtype \w+ not supported", "TensorFlow puts slices of some dtypes together only"),
     ("tf-bundle tf-v1", "refused", r"NumPy arrays can have at most 64", "numpy has 64 dimensions, TensorFlow 254"),
     ("tf-v1", "crashed", r"Only tensors of size up to 8", "TensorFlow reads 8 dimensions of a V1 checkpoint"),
+    ("tf-v1", "refused", r"not found in checkpoint file",
+     "TensorFlow drops a record that has lengths of more than 5 bytes, odd lists beside its slice, or its numbers as tensor_content"),
     ("tf-v1", "refused", r"not yet supported", "TensorFlow's ops of V1 know fewer dtypes"),
     ("npy npz", "refused", r"maximum supported dimension", "numpy has 64 dimensions, a shape 254"),
     ("npy npz", "refused", r"Header info length .* is large", "numpy stops at 10,000 characters, because it evaluates them"),
+    ("tf-bundle tf-v1", "refused", r"Overlapping slices", "slices without elements share none; those that share one are refused"),
     ("npz", "refused", r"UnicodeDecodeError", "names are bytes, whatever their flag says"),
     ("hdf5", "refused", r"bad object header message count|gap found in early version",
      "HDF5 1.14 counts what headers hold, 1.10 does not; what is read is the same"),
     ("tf-bundle tf-v1", "refused", r"Checkpoint producer version -", "who wrote a file does not say how it is read"),
     ("safetensors", "refused", r"invalid UTF-8|lone leading surrogate", "names are bytes"),
-    ("hdf5", "refused", r"greater than maxdim|likely file corruption|out of bounds|is zero|can't be zero|invalid datatype size"
-     r"|positions overlap|unusually large #", "HDF5 1.14 checks more of what a header says than 1.10, and than what is read needs"),
+    ("hdf5", "refused", r"greater than maxdim|likely file corruption|out of bounds|is zero|can't be zero|positions overlap"
+     r"|invalid datatype size|unusually large #",
+     "HDF5 1.14 checks more of what a header says than 1.10, and than what is read needs"),
     ("hdf5", "refused", r"invalid deflate aggression level", "the level is nothing that a reader needs"),
+    ("hdf5", "refused", r"bad coordinate offset", "a chunk's key still names the chunk; one that names another is refused"),
+    ("hdf5", "refused", r"Insufficient precision in available types", "numpy has no such type, and float64 holds its numbers"),
+    ("hdf5", "refused", r"Unknown string encoding|Unknown DTYPE encoding", "strings are bytes, whatever they are said to be"),
 )
 
 

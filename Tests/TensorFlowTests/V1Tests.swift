@@ -138,6 +138,16 @@ private func slice(_ extents: (Int, Int?)...) -> TensorSlice {
       try store["s"]?.tensor.bytes() == hex("0100000000000000 61 0200000000000000 6869 0000000000000000"))
   }
 
+  /// Two messages in one field are one to a protocol buffer; no writer has that in mind.
+  @Test func aRecordHoldsOneSliceAndTheListNone() throws {
+    var twice = try sample()
+    twice.records[3].value += twice.records[3].value
+    #expect(failure { _ = try twice.open(in: TemporaryFolder()) }?.message == "a record holds two slices")
+    var list = try sample()
+    list.meta = hex("0a00 1200")
+    #expect(failure { _ = try list.open(in: TemporaryFolder()) }?.message.contains("holds values") == true)
+  }
+
   @Test func refusesWhatIsListedTwiceOrNotAtAll() throws {
     var twice = try sample()
     twice.tensors[3].slices.append(twice.tensors[3].slices[0])

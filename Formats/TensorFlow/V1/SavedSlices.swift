@@ -21,6 +21,7 @@ struct SavedSliceMeta {
     var metas: [Message] = []
     try message.forEachField { (number, value) throws(CheckpointError) in
       if number == 1 { metas.append(message.nested(try value.range("SavedTensorSlices.meta"))) }
+      if number == 2 { throw CheckpointError(.corrupt, "the record of the empty key holds values") }
     }
     guard !metas.isEmpty else { throw CheckpointError(.corrupt, "the record of the empty key lists no tensors") }
     for meta in metas {
@@ -91,7 +92,9 @@ struct SavedSlice {
   init(_ message: StoredMessage) throws(CheckpointError) {
     var record: StoredMessage?
     try message.forEachField { (number, value) throws(CheckpointError) in
-      if number == 2 { record = try message.nested(try value.range("SavedTensorSlices.data")) }
+      guard number == 2 else { return }
+      guard record == nil else { throw CheckpointError(.corrupt, "a record holds two slices") }
+      record = try message.nested(try value.range("SavedTensorSlices.data"))
     }
     guard let record else { throw CheckpointError(.corrupt, "a record holds no slice") }
     var name = Name("")
