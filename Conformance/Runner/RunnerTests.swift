@@ -108,6 +108,17 @@ import Testing
     #expect(error?.message.contains(path) == true)
   }
 
+  /// What is no whole number is not taken for none.
+  @Test func halvesAreNotTakenForNothing() throws {
+    try copy("npz/stored")
+    try edit("npz/stored/tensors.json") { $0.replace("\"shape\": [", with: "\"shape\": [1.5, ", maxReplacements: 1) }
+    #expect(failure { _ = try checks() }?.code == .corrupt)
+    try copy("char-lstm")
+    try edit("char-lstm/case.json") { $0.replace("\"runs\": [", with: "\"runs\": [{\"steps\": 2.5}, ") }
+    let lstm = folder("cases/char-lstm")
+    #expect(failure { _ = try Case.find(in: lstm) }?.message.contains("'steps'") == true)
+  }
+
   @Test func aFolderWithoutCasesIsSaid() throws {
     #expect(failure { _ = try Case.find(in: folder.path) }?.code == .notFound)
   }

@@ -12,8 +12,27 @@ enum Console {
   static func print(_ bytes: [UInt8]) { write(bytes, to: STDOUT_FILENO) }
   static func print(_ text: String) { print(Array((text + "\n").utf8)) }
 
-  /// Everything that is not the result, to standard error.
-  static func say(_ text: String) { write(Array((text + "\n").utf8), to: STDERR_FILENO) }
+  /// Everything that is not the result, to standard error. Whatever a file put into it, it cannot steer the terminal.
+  static func say(_ text: String) { write(Array((harmless(text) + "\n").utf8), to: STDERR_FILENO) }
+
+  /// Text whose control characters are spelt out, but for those that end a line.
+  static func harmless(_ text: String) -> String {
+    func isHarmless(_ scalar: Unicode.Scalar) -> Bool {
+      switch scalar.properties.generalCategory {
+      case .control: scalar == "\n" || scalar == "\t"
+      case .format, .lineSeparator, .paragraphSeparator: false
+      default: true
+      }
+    }
+    if text.utf8.allSatisfy({ (0x20..<0x7f).contains($0) }) || text.unicodeScalars.allSatisfy(isHarmless) {
+      return text
+    }
+    var out = ""
+    for scalar in text.unicodeScalars {
+      if isHarmless(scalar) { out.unicodeScalars.append(scalar) } else { out += Name(String(scalar)).description }
+    }
+    return out
+  }
 
   static var isErrorTerminal: Bool { isatty(STDERR_FILENO) != 0 }
 

@@ -279,8 +279,7 @@ struct ConvertCommand: ParsableCommand {
     let prefix = output.map { format.stem(of: $0) } ?? stem
     let cores = workers.count
     let steps = verify != .none ? 2 : 1
-    let total = result.byteCount.multipliedReportingOverflow(by: steps).partialValue
-    let line = quiet ? nil : ProgressLine("converting", total: total, console.progress)
+    let line = quiet ? nil : ProgressLine("converting", total: result.byteCount, times: steps, console.progress)
     defer { line?.finish() }
     var staged = try StagedOutput(prefix: prefix, replacing: force, protecting: result.source.files)
     try writer.write(result, to: &staged, options: writeOptions(plan, line?.progress))

@@ -34,11 +34,13 @@ final class ProgressLine: Sendable {
   private let start: DispatchTime
   private let shown = Atomic(false)
 
+  /// - Parameter times: how often all of it is gone through.
   /// - Returns: nil where nothing is to be shown.
-  init?(_ title: String, total: Int, _ choice: ProgressChoice, unit: Unit = .bytes) {
+  init?(_ title: String, total: Int, times: Int = 1, _ choice: ProgressChoice, unit: Unit = .bytes) {
     guard choice == .always || (choice == .auto && Console.isErrorTerminal) else { return nil }
     self.title = title
-    self.total = total
+    let (all, overflow) = total.multipliedReportingOverflow(by: times)
+    self.total = overflow ? .max : all
     self.unit = unit
     start = .now()
     unsafe timer = DispatchSource.makeTimerSource(queue: DispatchQueue(label: "progress"))
@@ -52,11 +54,13 @@ final class ProgressLine: Sendable {
     let seconds = Double(DispatchTime.now().uptimeNanoseconds - start.uptimeNanoseconds) / 1e9
     let done = progress.completed
     let rate = seconds > 0 ? Double(done) / seconds : 0
-    let left = rate > 0 ? Int((Double(max(0, total - done)) / rate).rounded(.up)) : 0
-    let percent = total > 0 ? min(100, done * 100 / total) : 100
+    // Sizes are what files claim; a number that no `Int` has would end the program.
+    func whole(_ number: Double) -> Int { Int(min(max(number, 0), 1e18)) }
+    let left = rate > 0 ? whole((Double(max(0, total - done)) / rate).rounded(.up)) : 0
+    let percent = total > 0 ? whole(min(100, 100 * Double(done) / Double(total))) : 100
     let amount =
       switch unit {
-      case .bytes: "\(Console.size(done)) of \(Console.size(total))  \(Console.size(Int(rate)))/s"
+      case .bytes: "\(Console.size(done)) of \(Console.size(total))  \(Console.size(whole(rate)))/s"
       case .checkpoints: "\(done) of \(Console.plural(total, "checkpoint"))"
       }
     let text = "\r\u{1b}[K\(title) \(percent) %  \(amount)  \(left) s left"

@@ -10,6 +10,8 @@ struct Table {
   private static let gap = 2
   /// What a shortened cell keeps at least.
   private static let narrowest = 5
+  /// Without a terminal, no more columns than these are filled up for the sake of a longer cell in another row.
+  private static let widest = 200
 
   /// - Parameters:
   ///   - columns: width of the terminal; nil for no limit.
@@ -21,12 +23,14 @@ struct Table {
       let room = columns - Table.gap * (widths.count - 1)
       Table.narrow(&widths, to: room, in: widths.indices.filter { !rightAligned.contains($0) })
       Table.narrow(&widths, to: room, in: Array(widths.indices))
+    } else {
+      widths = widths.map { min($0, Table.widest) }
     }
     var lines: [String] = []
     for row in rows {
       var line = ""
       for (column, cell) in row.enumerated() {
-        let shown = Table.shortened(cell, to: widths[column])
+        let shown = columns == nil ? cell : Table.shortened(cell, to: widths[column])
         let space = String(repeating: " ", count: max(0, widths[column] - Table.width(shown)))
         let isLast = column == row.count - 1
         line += rightAligned.contains(column) ? space + shown : isLast ? shown : shown + space

@@ -5,6 +5,9 @@ import Verifier
 
 /// A recorded run, with the variables of one checkpoint: the law `behaves`.
 final class Behaviour {
+  /// Of the feeds and results of all steps.
+  private static let mostBytes = 512 << 20
+
   private(set) var findings: [OutputFinding] = []
   private let runner: GraphRunner
   /// One a step, and what each gave.
@@ -16,6 +19,7 @@ final class Behaviour {
   init(_ run: RecordedRun, with store: VariableStore) throws(CheckpointError) {
     let graph = try GraphLoader.load(run.graph)
     runner = try GraphRunner(graph, threads: 1)
+    var bytes = 0
     for step in 0..<(run.steps ?? 1) {
       let slice = run.steps == nil ? nil : step
       let feeds = try run.feeds.map { (feed) throws(CheckpointError) in (feed.name, try feed.value.tensor(step: slice))
@@ -23,6 +27,13 @@ final class Behaviour {
       let request = try GraphRequest(
         graph, feeds: feeds, fetches: run.expectations.map(\.name), fillsPlaceholders: false)
       let values = try runner.evaluate(request, store)
+      // All are kept, for the runs after each conversion.
+      bytes += (values + feeds.map(\.1)).map(\.byteCount).saturatingSum
+      guard bytes <= Behaviour.mostBytes else {
+        throw CheckpointError(
+          .unsupported, "limit reached: \(step + 1) steps of '\(Name(run.name))' take \(bytes) bytes",
+          remedy: "record fewer steps, or make a case of each part")
+      }
       requests.append(request)
       computed.append(values)
       for (i, expectation) in run.expectations.enumerated() {

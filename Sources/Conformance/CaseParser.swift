@@ -49,6 +49,7 @@ struct CaseParser {
       if let text = json[key]?.text { keys.append(text) }
     }
     let vectors = try bareVectors()
+    let vectorOf = Dictionary(vectors.map { ($0.key, $0.vector) }) { first, _ in first }
     keys += vectors.map(\.key) + runs.map(\.weights)
     let recorded = try tensors()
     var seen: Set<String> = []
@@ -56,7 +57,7 @@ struct CaseParser {
     for key in keys where seen.insert(key).inserted {
       subjects.append(
         Subject(
-          key: key, path: try path(key), vector: vectors.first { $0.key == key }?.vector, recorded: recorded[key]))
+          key: key, path: try path(key), vector: vectorOf[key], recorded: recorded[key]))
     }
     guard !subjects.isEmpty else { throw wrong("names no checkpoint") }
     return subjects
@@ -94,8 +95,11 @@ struct CaseParser {
         guard let name = json["name"]?.name, let dtype = json["dtype"]?.text, let shape = json["shape"]?.elements else {
           throw CheckpointError(.corrupt, "a tensor lacks its name, dtype or shape").at(file: file)
         }
-        return RecordedTensor(
-          name: name, dtype: dtype, shape: shape.compactMap(\.integer), sha256: json["sha256"]?.text)
+        let sizes = shape.compactMap(\.integer)
+        guard sizes.count == shape.count else {
+          throw CheckpointError(.corrupt, "a size is no whole number").at(file: file, variable: name)
+        }
+        return RecordedTensor(name: name, dtype: dtype, shape: sizes, sha256: json["sha256"]?.text)
       }
     }
     return tensors
@@ -120,7 +124,9 @@ struct CaseParser {
       throw wrong("'\(Name(name))' says nothing of its weights")
     }
     let steps = run["steps"]?.integer
-    guard (1...1_000_000).contains(steps ?? 1) else { throw wrong("'steps' is \(steps ?? 0)") }
+    guard run["steps"] == nil || (1...1_000_000).contains(steps ?? 0) else {
+      throw wrong("'steps' of '\(Name(name))' is no number from 1 to 1,000,000")
+    }
     return RecordedRun(
       name: name, graph: try path(graph), weights: weights,
       feeds: try (run["feeds"]?.members ?? []).map { (member) throws(CheckpointError) in

@@ -246,7 +246,7 @@ extension Tensor {
 }
 
 extension RecordedTensor {
-  var summary: String { "\(dtype) [\(shape.map(String.init).joined(separator: ", "))]" }
+  var summary: String { "\(Name(dtype)) [\(shape.map(String.init).joined(separator: ", "))]" }
 }
 
 extension InputFile {

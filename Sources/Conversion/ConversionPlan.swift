@@ -87,7 +87,7 @@ public struct ConversionPlan: Sendable {
     template = naming.template
     if let template { ConversionPlan.fill(template, &steps, &leftOut, &losses, &notes) }
     self.steps = steps
-    leftOutBytes = leftOut.reduce(0) { $0 + (store[$1]?.tensor.byteCount ?? 0) }
+    leftOutBytes = leftOut.lazy.compactMap { store[$0]?.tensor.byteCount }.saturatingSum
     selection = request.selection
     self.leftOut = leftOut
     self.losses = losses

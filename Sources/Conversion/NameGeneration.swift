@@ -48,7 +48,7 @@ struct ObjectNames {
     if ObjectNames.isBookkeeping(key) { return .leftOut }
     if let attribute = others[key] {
       return .lost(
-        reason: "is the \(attribute.name) of an object and no variable, which only an object checkpoint holds")
+        reason: "is the \(Name(attribute.name)) of an object and no variable, which only an object checkpoint holds")
     }
     return .lost(reason: "is no variable of the object graph, so nothing says its name")
   }

@@ -17,6 +17,16 @@ public struct RenameRule {
       throw CheckpointError(.usage, "the rule '\(rule)' is not of the form REGEX=>TEMPLATE")
     }
     let pattern = String(rule[..<arrow.lowerBound])
+    // The library calls itself for every bracket inside of a bracket.
+    var depth = 0
+    let deepest = pattern.utf8.reduce(0) { deepest, byte in
+      depth += [UInt8(ascii: "["), UInt8(ascii: "(")].contains(byte) ? 1 : 0
+      depth -= [UInt8(ascii: "]"), UInt8(ascii: ")")].contains(byte) ? 1 : 0
+      return max(deepest, depth)
+    }
+    guard deepest <= 100 else {
+      throw CheckpointError(.usage, "the rule '\(rule.prefix(40))…' nests too many brackets")
+    }
     do {
       expression = try Regex(pattern)
     } catch {
@@ -50,9 +60,16 @@ public struct RenameRule {
     return pieces + [.text(literal)]
   }
 
+  /// Bytes of the longest name that rules are tried on: an expression may look at every part of a name from every place in it.
+  private static let longestName = 1024
+
   /// A name that is not text stays as it is.
   func apply(to name: Name) throws(CheckpointError) -> Name {
     guard let text = name.text else { return name }
+    guard name.bytes.count <= RenameRule.longestName else {
+      throw CheckpointError(
+        .unsupported, "a name of \(name.bytes.count) bytes is too long for --rename", remedy: "name it with --map")
+    }
     var out = ""
     var position = text.startIndex
     for match in text.matches(of: expression) {

@@ -141,7 +141,8 @@ public enum Opening {
     let folder = splitPath(path).folder
     let there = Candidate.names(in: folder).filter { $0.hasSuffix(".index") || $0.hasSuffix(".index.json") }.prefix(5)
     return there.isEmpty
-      ? "look for the .index file of a checkpoint" : "in \(folder) there are: \(there.joined(separator: ", "))"
+      ? "look for the .index file of a checkpoint"
+      : "in \(Name(folder)) there are: \(there.map { Name($0).description }.joined(separator: ", "))"
   }
 }
 

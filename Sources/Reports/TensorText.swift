@@ -30,8 +30,14 @@ package struct TensorText {
     return "[" + shown + (count > most ? ", …" : "") + "]"
   }
 
-  /// All values as JSON, nested by the shape.
+  /// All values as JSON, nested by the shape. Where there is no value, a shape of any sizes may stand around a zero: more than
+  /// some thousand empty lists are one.
   package func write(_ key: String?, to json: inout JSONWriter) {
+    let lists = tensor.shape.dimensions.prefix { $0 > 0 }.reduce(1) { min(1 << 17, $0 * min(1 << 17, $1)) }
+    guard tensor.shape.elementCount > 0 || lists <= 1 << 16 else {
+      json.array(key, inline: true) { _ in }
+      return
+    }
     var position = 0
     write(key, axis: 0, &position, to: &json)
   }

@@ -34,8 +34,10 @@ package struct GraphRequest: Sendable {
     }
     guard fillsPlaceholders else { return }
     var fed = Set(self.feeds.map(\.name.node))
+    var left = AutomaticFeed.mostElements
     for placeholder in try graph.placeholders() where !placeholder.hasDefault && fed.insert(placeholder.name).inserted {
-      guard let tensor = try AutomaticFeed.tensor(for: placeholder) else { continue }
+      guard let tensor = try AutomaticFeed.tensor(for: placeholder, most: left) else { continue }
+      left -= tensor.shape.elementCount
       self.feeds.append((TensorName(placeholder.name + ":0"), tensor))
       isFeedAutomatic = true
     }
@@ -56,13 +58,16 @@ package struct GraphRequest: Sendable {
 
 /// Values for placeholders that nobody feeds: the same in every run.
 enum AutomaticFeed {
+  /// Of all placeholders of a graph together.
+  static let mostElements = 1 << 25
+
   /// Sizes that are not known are 2. Numbers lie in [-1, 1), a lone number is 1 (it is a rate or a flag more often than
   /// data), whole numbers are 0 and 1, so that they are sound as indexes.
-  /// - Returns: nil for a dtype that cannot be made up.
-  static func tensor(for placeholder: Placeholder) throws(CheckpointError) -> Tensor? {
+  /// - Returns: nil for a dtype that cannot be made up, and where more than `most` elements would be needed.
+  static func tensor(for placeholder: Placeholder, most: Int) throws(CheckpointError) -> Tensor? {
     guard let dtype = placeholder.dtype else { return nil }
     let shape = try Shape((placeholder.shape ?? []).map { $0 < 0 ? 2 : $0 })
-    guard shape.elementCount <= 1 << 26 else { return nil }
+    guard shape.elementCount <= most else { return nil }
     if dtype == .string {
       return try Tensor(
         dtype: dtype, shape: shape, storage: StringStorage([[UInt8]](repeating: [], count: shape.elementCount)))

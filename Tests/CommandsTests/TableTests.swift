@@ -11,6 +11,22 @@ import Testing
     return table
   }
 
+  /// A row with a very long name does not make the others as long.
+  @Test func oneLongCellIsItsOwnRowsMatter() {
+    var table = table()
+    table.append([String(repeating: "n", count: 100_000), "[]", "4"])
+    let lines = table.text(columns: nil).split(separator: "\n")
+    #expect(lines[3].utf8.count > 100_000 && lines.filter { $0.utf8.count > 300 }.count == 1)
+  }
+
+  @Test(arguments: ["\u{1b}]0;t\u{7}", "a\u{9b}31m", "\u{202e}b", "\u{2028}"]) func nothingThatIsSaidSteersATerminal(
+    text: String
+  ) {
+    let said = Console.harmless("é\n\t" + text)
+    #expect(said.hasPrefix("é\n\t") && said.contains("\\x"))
+    #expect(Console.harmless(said) == said)
+  }
+
   @Test func withoutATerminalNothingIsShortened() {
     #expect(
       table().text(columns: nil, rightAligned: [2]) == """

@@ -77,6 +77,28 @@ import Testing
     #expect(error?.message.contains("nearest is the collection 'variables' with 11") == true)
   }
 
+  /// Sizes that come to more than any number, beside some that do not.
+  @Test func sumsThatNoNumberHasFitNothing() throws {
+    var members = try (0..<256).map { try member(Name("a/\($0)"), [1 << 56]) }
+    members.append(try member("w", [4]))
+    members.append(try member("n", [], .counter))
+    #expect(LayoutCandidates(elements: 4, sources: [source(members)]).all.isEmpty)
+    let error = failure { _ = try inference(numbers(4), members) }
+    #expect(error?.code == .corrupt && error?.message.contains("with -") == false)
+  }
+
+  @Test func manyEqualLayersAreNotAllExchanged() throws {
+    let members = try (0..<400).map { try member(Name("l\($0)/w"), [2, 2]) }
+    let candidate = LayoutCandidate(members, name: "all", graph: nil)
+    #expect(Interchange.permutations(of: candidate).count == Interchange.limit)
+  }
+
+  @Test func scopesInsideOfScopesAreLookedAtSoFarAsProgramsHaveThem() throws {
+    let deep = Name(String(repeating: "/", count: 20_000) + "w")
+    let members = [try member(deep, [2]), try member("b", [3])]
+    #expect(names(LayoutCandidates(elements: 2, sources: [source(members)])).first == [deep])
+  }
+
   @Test func equalSizesProveNothing() throws {
     let one = [try member("a/w", [4, 4]), try member("b/w", [4, 4])]
     let outcome = try inference(numbers(32), one).outcome(answer: nil)

@@ -69,6 +69,14 @@ import Testing
       failure { _ = try rename("(a)=>$2", "a") }?.message == "the template asks for group 2, but the expression has 1")
   }
 
+  /// The library that matches calls itself for each bracket, and an expression may take the square of a name's length.
+  @Test func expressionsAndNamesAreOfReasonableSize() throws {
+    let nested = String(repeating: "[", count: 3000) + "a" + String(repeating: "]", count: 3000)
+    #expect(failure { _ = try RenameRule("\(nested)=>x") }?.code == .usage)
+    let long = Name(String(repeating: "n", count: 20_000))
+    #expect(failure { _ = try rename(".*/(.*)=>$1", long) }?.code == .unsupported)
+  }
+
   @Test func aNameThatIsNoTextStays() throws {
     let name = Name(bytes: [0x61, 0xff])
     #expect(try rename("a=>b", name) == name)

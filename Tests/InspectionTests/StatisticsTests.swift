@@ -31,6 +31,24 @@ import Testing
     #expect(found.mean == 1e8 && found.deviation == 1)
   }
 
+  /// Numbers whose squares, and whose sums, are beyond all numbers.
+  @Test func theLargestNumbersHaveAMeanAndADeviation() throws {
+    func float64(_ numbers: [Double]) throws -> Tensor {
+      var bytes: [UInt8] = []
+      for number in numbers { bytes.appendLittleEndian(number.bitPattern, count: 8) }
+      return try Tensor(.float64, [numbers.count], bytes)
+    }
+    let opposite = try statistics(float64((0..<12).map { $0 % 2 == 0 ? 1.5e308 : -1.5e308 }))
+    #expect(abs(opposite.mean) < 1e293 && abs((opposite.deviation ?? 0) / 1.5e308 - 1) < 1e-15)
+    let equal = try statistics(float64([Double](repeating: 1.5e308, count: 5000)))
+    #expect(abs(equal.mean / 1.5e308 - 1) < 1e-15 && equal.deviation == 0)
+    let largest = Double.greatestFiniteMagnitude
+    let edge = try statistics(float64([largest, -largest]))
+    #expect(edge.mean == 0 && edge.deviation == largest)
+    let mixed = try statistics(float64([1e200, 1, 2, 3, 4, 5, 6, 7]))
+    #expect(abs(mixed.mean / 1.25e199 - 1) < 1e-12 && mixed.deviation?.isFinite == true)
+  }
+
   @Test func theResultDoesNotDependOnTheNumberOfWorkers() throws {
     var random = RandomSource(seed: 8)
     let values = (0..<3_000_000).map { _ in Float.random(in: -0.5..<0.5, using: &random) }

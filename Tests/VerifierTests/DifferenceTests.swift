@@ -113,6 +113,11 @@ import Testing
         == ["d/kernel => m/d/kernel", "d_1/kernel => m/d_1/kernel", "d_2/kernel => m/d_2/kernel"])
   }
 
+  @Test func manyOfOneFormAreBroughtTogetherByTheirRank() throws {
+    let found = try suggestions((0..<600).map { Name("a/\($0)/kernel") }, (0..<600).map { Name("b/\($0)/kernel") })
+    #expect(found.count == 600 && found.contains("a/7/kernel => b/7/kernel"))
+  }
+
   @Test func equalBytesAreTheBestReason() throws {
     // By name the first would be the first; the values are in another order.
     var b = VariableStore(source: .init(format: "memory", path: ""))

@@ -138,7 +138,8 @@ public struct JSONReader {
       try digits()
     }
     let text = String(decoding: bytes[start..<position], as: UTF8.self)
-    return Int(text).map { .integer($0) } ?? .number(text)
+    // An integer has no zero below zero.
+    return text == "-0" ? .number(text) : Int(text).map { .integer($0) } ?? .number(text)
   }
 
   @discardableResult

@@ -43,6 +43,14 @@ public struct JSONWriter {
     quote(name.bytes)
   }
 
+  /// A name under a key that need not be text either.
+  public mutating func value(_ key: Name, _ name: Name) {
+    begin(nil)
+    quote(key.bytes)
+    separate()
+    quote(name.bytes)
+  }
+
   public mutating func value(_ key: String? = nil, _ number: Int) {
     begin(key)
     bytes.append(contentsOf: String(number).utf8)

@@ -201,8 +201,15 @@ public struct VariableStore: Sendable {
 
   /// Canonical bytes of all variables, as many as a number can say.
   public var byteCount: Int {
-    variables.reduce(0) {
-      let (sum, overflow) = $0.addingReportingOverflow($1.tensor.byteCount)
+    variables.lazy.map(\.tensor.byteCount).saturatingSum
+  }
+}
+
+extension Sequence<Int> {
+  /// The sum of numbers that are not negative, or the largest that there is.
+  public var saturatingSum: Int {
+    reduce(0) { sum, number in
+      let (sum, overflow) = sum.addingReportingOverflow(number)
       return overflow ? .max : sum
     }
   }

@@ -136,8 +136,17 @@ struct DiffReport {
 
   // MARK: Files
 
-  /// The suggestions as lines that `--map` reads.
+  /// The suggestions as lines that `--map` reads; as JSON where a line cannot hold one of the names.
   func map() -> [UInt8] {
+    let names = difference.suggestions.flatMap { [$0.first, $0.second] }
+    let isPlain = names.allSatisfy { name in
+      !name.bytes.contains { $0 < 0x20 } && ![UInt8(ascii: "{"), UInt8(ascii: "#"), 0x20].contains(name.bytes.first)
+    }
+    guard isPlain else {
+      var json = JSONWriter()
+      json.object { json in for one in difference.suggestions { json.value(one.first, one.second) } }
+      return json.finished()
+    }
     var bytes: [UInt8] = []
     for one in difference.suggestions { bytes += one.first.bytes + [0x09] + one.second.bytes + [0x0a] }
     return bytes

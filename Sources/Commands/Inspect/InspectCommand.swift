@@ -71,9 +71,7 @@ struct InspectCommand: ParsableCommand {
   private func read(_ inspected: inout InspectedStore) throws(CheckpointError) {
     let variables = inspected.store.variables
     let passes = (digests ? 1 : 0) + (html != nil ? 2 : stats ? 1 : 0)
-    let line = ProgressLine(
-      "reading", total: inspected.store.byteCount.multipliedReportingOverflow(by: passes).partialValue, console.progress
-    )
+    let line = ProgressLine("reading", total: inspected.store.byteCount, times: passes, console.progress)
     defer { line?.finish() }
     if digests {
       inspected.digests = try Digest.sha256(of: variables, jobs: workers.count, progress: line?.progress)

@@ -25,7 +25,7 @@ enum VerifyReport {
     for finding in report.expectations { table.append(row(finding, suffix: " (recorded)")) }
     lines.append(table.text(columns: nil))
     if let node = report.divergence.first {
-      lines.append("the first node that differs: '\(node.node)' (\(node.op)), output \(node.output)")
+      lines.append("the first node that differs: '\(Name(node.node))' (\(Name(node.op))), output \(node.output)")
     }
     return lines.joined(separator: "\n")
   }

@@ -18,10 +18,12 @@ enum Interchange {
   /// The layouts that come of exchanging layers with equal sizes, and matrices with equal shapes inside a layer.
   static func permutations(of candidate: LayoutCandidate) -> [LayoutCandidate] {
     var groups: [[Unit]] = []
+    var places: [[[Int]]: Int] = [:]
     for unit in units(of: candidate) where unit.isLayer {
-      if let known = groups.firstIndex(where: { $0[0].signature == unit.signature }) {
+      if let known = places[unit.signature] {
         groups[known].append(unit)
       } else {
+        places[unit.signature] = groups.count
         groups.append([unit])
       }
     }
@@ -44,7 +46,7 @@ enum Interchange {
     return found
   }
 
-  /// All orders of a few, the exchanges of two among many; never the order that is there.
+  /// All orders of a few, the first exchanges of two among many; never the order that is there.
   private static func orders(of count: Int) -> [[Int]] {
     if count <= 4 {
       var all: [[Int]] = [[]]
@@ -54,6 +56,7 @@ enum Interchange {
     var all: [[Int]] = []
     for i in 0..<count {
       for j in i + 1..<count {
+        guard all.count < limit else { return all }
         var order = Array(0..<count)
         order.swapAt(i, j)
         all.append(order)

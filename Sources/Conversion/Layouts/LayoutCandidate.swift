@@ -120,7 +120,8 @@ struct LayoutCandidates {
       sorted = members.sorted { $0.tensorName < $1.tensorName }
       var sums = [0]
       for member in sorted {
-        sums.append(sums[sums.count - 1].addingReportingOverflow(member.entry.shape.elementCount).partialValue)
+        // No vector has so many, and more would not fit a number.
+        sums.append(min(1 << 61, sums[sums.count - 1] + member.entry.shape.elementCount))
       }
       self.sums = sums
     }
@@ -132,9 +133,9 @@ struct LayoutCandidates {
     func scopes(of elements: Int) -> [(scope: Name, members: Set<Name>)] {
       var found: [(Name, Set<Name>)] = []
       var seen: Set<Name> = []
-      for member in sorted {
+      for member in sorted where found.count < Selections.mostScopes {
         let bytes = member.tensorName.bytes
-        for slash in bytes.indices where bytes[slash] == UInt8(ascii: "/") {
+        for slash in bytes.indices.lazy.filter({ bytes[$0] == UInt8(ascii: "/") }).prefix(Selections.deepest) {
           for scope in [Name(bytes: bytes[..<slash]), Name(bytes: bytes[...slash])] {
             guard seen.insert(scope).inserted else { continue }
             let range = self.range(of: scope)
@@ -145,6 +146,10 @@ struct LayoutCandidates {
       }
       return found
     }
+
+    /// Scopes inside of scopes that are looked at, and scopes that fit: far more than programs have.
+    private static let deepest = 32
+    private static let mostScopes = 64
 
     private func range(of prefix: Name) -> Range<Int> {
       let lower = first { $0 >= prefix }

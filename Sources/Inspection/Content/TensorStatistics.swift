@@ -14,14 +14,30 @@ public struct TensorStatistics: Sendable {
   /// Nil where no number is finite.
   public private(set) var minimum: Double?
   public private(set) var maximum: Double?
-  public private(set) var mean = 0.0
-  /// Sum of the squared distances from the mean.
+  /// Mean, and sum of the squared distances from it; where `isScaled`, of the numbers times `scale`.
+  private var center = 0.0
   private var squares = 0.0
+  /// Whether a number is so large that squares or sums of such would not be finite.
+  private var isScaled = false
+  private static let large = 0x1p500
+  private static let scale = 0x1p-600
 
   public init() {}
 
+  public var mean: Double { isScaled ? TensorStatistics.unscaled(center) : center }
+
   /// Of the whole population: numpy's `std` with `ddof` 0.
-  public var deviation: Double? { finite > 0 ? (squares / Double(finite)).squareRoot() : nil }
+  public var deviation: Double? {
+    guard finite > 0 else { return nil }
+    let deviation = (squares / Double(finite)).squareRoot()
+    return isScaled ? TensorStatistics.unscaled(deviation) : deviation
+  }
+
+  /// What rounding may have brought beyond the largest number is that number.
+  private static func unscaled(_ number: Double) -> Double {
+    let largest = Double.greatestFiniteMagnitude
+    return max(-largest, min(largest, number / scale))
+  }
 
   /// Takes some thousand numbers at a time: a block is gone through twice.
   mutating func add(_ numbers: [Double]) {
@@ -39,7 +55,8 @@ public struct TensorStatistics: Sendable {
     }
     // One number that is not finite shows in the sum; a finite sum has none.
     let total = sums.sum() + numbers[whole...].reduce(0, +)
-    guard total.isFinite else {
+    let (least, most) = numbers[whole...].reduce((low.min(), high.max())) { (min($0.0, $1), max($0.1, $1)) }
+    guard total.isFinite, least >= -TensorStatistics.large, most <= TensorStatistics.large else {
       addCounting(numbers)
       return
     }
@@ -52,15 +69,14 @@ public struct TensorStatistics: Sendable {
     }
     var block = TensorStatistics()
     block.finite = numbers.count
-    block.mean = mean
+    block.center = mean
     block.squares = distances.sum() + numbers[whole...].reduce(0) { $0 + ($1 - mean) * ($1 - mean) }
     block.zeros = Int(zeroCounts.wrappedSum()) + numbers[whole...].count { $0 == 0 }
-    block.minimum = numbers.isEmpty ? nil : min(low.min(), numbers[whole...].min() ?? .infinity)
-    block.maximum = numbers.isEmpty ? nil : max(high.max(), numbers[whole...].max() ?? -.infinity)
+    (block.minimum, block.maximum) = (least, most)
     append(block)
   }
 
-  /// The slow way, for a block with numbers that are not finite, or whose sum is not.
+  /// The slow way, for a block with numbers that are not finite, or very large.
   private mutating func addCounting(_ numbers: [Double]) {
     for number in numbers {
       if number.isNaN {
@@ -69,11 +85,19 @@ public struct TensorStatistics: Sendable {
         infinities += 1
       } else {
         var one = TensorStatistics()
-        (one.finite, one.mean, one.minimum, one.maximum) = (1, number, number, number)
+        (one.finite, one.center, one.minimum, one.maximum) = (1, number, number, number)
+        if abs(number) > TensorStatistics.large { one.scaleDown() }
         one.zeros = number == 0 ? 1 : 0
         append(one)
       }
     }
+  }
+
+  private mutating func scaleDown() {
+    guard !isScaled else { return }
+    center *= TensorStatistics.scale
+    squares = squares * TensorStatistics.scale * TensorStatistics.scale
+    isScaled = true
   }
 
   /// Adds the numbers of another part.
@@ -82,10 +106,15 @@ public struct TensorStatistics: Sendable {
     nans += other.nans
     infinities += other.infinities
     guard other.finite > 0 else { return }
+    var other = other
+    if isScaled != other.isScaled {
+      scaleDown()
+      other.scaleDown()
+    }
     let count = Double(finite + other.finite)
-    let distance = other.mean - mean
+    let distance = other.center - center
     squares += other.squares + distance * distance * (Double(finite) * Double(other.finite) / count)
-    mean += distance * (Double(other.finite) / count)
+    center += distance * (Double(other.finite) / count)
     finite += other.finite
     minimum = min(minimum ?? .infinity, other.minimum ?? .infinity)
     maximum = max(maximum ?? -.infinity, other.maximum ?? -.infinity)

@@ -7,6 +7,10 @@ struct Diagnosis {
 
   private let store: VariableStore
   private let zeros: [ZeroRuns]
+  /// The variables with bytes in each file.
+  private let variablesIn: [String: [Variable]]
+  /// Bytes that may still be read to find out where the bytes of exchanged files are: as many as the checkpoint has, and some.
+  private var searchable: Int
 
   /// A variable that is not sound, by its index.
   private struct Damaged {
@@ -17,6 +21,10 @@ struct Diagnosis {
   init(_ store: VariableStore, _ verdicts: [Checkup.Verdict], _ zeros: [ZeroRuns]) {
     self.store = store
     self.zeros = zeros
+    variablesIn = Dictionary(grouping: store.variables.filter { $0.tensor.storage.path != nil }) {
+      $0.tensor.storage.path ?? ""
+    }
+    searchable = [store.byteCount, 1 << 26].saturatingSum
     var byFile: [String: [Damaged]] = [:]
     var order: [String] = []
     func note(_ file: String, _ damaged: Damaged? = nil) {
@@ -38,7 +46,7 @@ struct Diagnosis {
     if causes.isEmpty { suspicions = suspiciousTails() }
   }
 
-  private func causes(in file: String, _ damaged: [Damaged]) -> [CheckpointError] {
+  private mutating func causes(in file: String, _ damaged: [Damaged]) -> [CheckpointError] {
     let wrong = damaged.filter { $0.error.damage == .checksum || $0.error.damage == .zeroFilled }
     if let exchanged = exchanged(file, wrong) { return [exchanged] }
     var causes: [CheckpointError] = []
@@ -107,7 +115,7 @@ struct Diagnosis {
     var suspicions: [CheckpointError] = []
     for file in store.source.files {
       guard let start = zeroTail(of: file), file.size - start >= Diagnosis.suspiciousTail else { continue }
-      let cut = store.variables.first { variable in
+      let cut = variablesIn[file.path, default: []].first { variable in
         guard let storage = variable.tensor.storage as? FileStorage, storage.file === file,
           storage.recordedSum == nil
         else { return false }
@@ -140,8 +148,8 @@ struct Diagnosis {
   // MARK: Other bytes
 
   private func mixedUp(_ file: String, _ damaged: [Damaged]) -> CheckpointError {
-    let proven = store.variables.filter {
-      $0.tensor.storage.path == file && $0.tensor.storage.recordedSum != nil && $0.tensor.byteCount > 0
+    let proven = variablesIn[file, default: []].filter {
+      $0.tensor.storage.recordedSum != nil && $0.tensor.byteCount > 0
     }
     // Counters and constants may be the same in two checkpoints.
     let isThere = damaged.allSatisfy { store.variables[$0.index].tensor.storage.missing == nil }
@@ -154,7 +162,7 @@ struct Diagnosis {
     ).at(file: file).because(.otherCheckpoint)
   }
 
-  private func exchanged(_ file: String, _ damaged: [Damaged]) -> CheckpointError? {
+  private mutating func exchanged(_ file: String, _ damaged: [Damaged]) -> CheckpointError? {
     guard let other = holder(of: damaged, not: file) else { return nil }
     return CheckpointError(
       .corrupt, "holds another part of the checkpoint: the bytes that should be in it are in \(other)",
@@ -163,20 +171,23 @@ struct Diagnosis {
   }
 
   /// The file of the same checkpoint that holds, at the same offsets, the bytes that another one should.
-  private func holder(of damaged: [Damaged], not file: String) -> String? {
+  private mutating func holder(of damaged: [Damaged], not file: String) -> String? {
     let wanted = damaged.compactMap { store.variables[$0.index].tensor.storage as? FileStorage }
-      .filter { $0.crc32c != nil && $0.byteCount > 4 }.prefix(3)
+      .filter { $0.crc32c != nil && $0.byteCount > 4 }.sorted { $0.byteCount < $1.byteCount }.prefix(3)
     guard !wanted.isEmpty else { return nil }
-    return store.source.files.first { other in
-      other.path != file
-        && wanted.allSatisfy { storage in
-          guard
-            let there = try? FileStorage(
-              other, offset: storage.offset, byteCount: storage.byteCount, crc32c: storage.crc32c)
-          else { return false }
-          return (try? there.verify()) != nil
-        }
-    }.map { splitPath($0.path).last }
+    for other in store.source.files where other.path != file {
+      var isThere = true
+      for storage in wanted where isThere {
+        // Every look costs a little, however few bytes it is for.
+        searchable -= storage.byteCount + 1024
+        guard searchable > 0 else { return nil }
+        let there = try? FileStorage(
+          other, offset: storage.offset, byteCount: storage.byteCount, crc32c: storage.crc32c)
+        isThere = (try? there?.verify()) != nil
+      }
+      if isThere { return splitPath(other.path).last }
+    }
+    return nil
   }
 
   private func differing(_ file: String, _ damaged: [Damaged]) -> CheckpointError {

@@ -9,7 +9,7 @@ package struct NameSuggestion: Sendable {
   /// What speaks for it, in words.
   package let reasons: [String]
 
-  /// Pairs that are looked at for one dtype and shape; beyond that only names that become equal are brought together.
+  /// Pairs that are looked at; beyond that only variables of one rank among those of their dtype and shape are brought together.
   private static let mostPairs = 1 << 18
 
   /// - Parameters:
@@ -23,20 +23,28 @@ package struct NameSuggestion: Sendable {
       groups[Form(variable)]?.second.append(i)
     }
     groups = groups.filter { !$0.value.second.isEmpty }
-    let sums = try Sums(first, second, groups.values.map { $0 }, request)
+    // In an order that no hash decides, the small ones first.
+    let sorted = groups.values.sorted {
+      ($0.first.count * $0.second.count, $0.first[0]) < ($1.first.count * $1.second.count, $1.first[0])
+    }
+    let sums = try Sums(first, second, sorted, request)
+    let parts = (first: first.map { NameParts($0.name) }, second: second.map { NameParts($0.name) })
     var found: [Candidate] = []
-    for group in groups.values {
+    var left = mostPairs
+    for group in sorted {
+      let isLarge = group.first.count * group.second.count > left
+      if !isLarge { left -= group.first.count * group.second.count }
       let alone = group.first.count == 1 && group.second.count == 1
       for (rank, i) in group.first.enumerated() {
         for (otherRank, k) in group.second.enumerated() {
-          if group.first.count * group.second.count > mostPairs, rank != otherRank { continue }
-          let likeness = NameLikeness(first[i].name, second[k].name)
+          if isLarge, rank != otherRank { continue }
+          let likeness = NameLikeness(parts.first[i], parts.second[k])
           let isSame = sums.isSame(i, k)
           guard isSame == true || likeness.isLikely || alone && first[i].tensor.shape.rank > 0 else { continue }
           found.append(
             Candidate(
               first: i, second: k, score: likeness.score + (isSame == true ? 1000 : 0), distance: abs(rank - otherRank),
-              isSame: isSame, reasons: likeness.reasons(alone: alone)))
+              isSame: isSame, likeness: likeness, isAlone: alone))
         }
       }
     }
@@ -54,7 +62,7 @@ package struct NameSuggestion: Sendable {
       let isSame = request.comparesValues ? change.isEqual(within: .exact) : nil
       return NameSuggestion(
         first: first[one.first].name, second: second[one.second].name, isSameBytes: isSame,
-        reasons: (isSame == true ? ["the same bytes"] : []) + one.reasons)
+        reasons: (isSame == true ? ["the same bytes"] : []) + one.likeness.reasons(alone: one.isAlone))
     }
   }
 
@@ -72,7 +80,8 @@ package struct NameSuggestion: Sendable {
     /// How far apart the two stand among those of their form.
     let distance: Int
     let isSame: Bool?
-    let reasons: [String]
+    let likeness: NameLikeness
+    let isAlone: Bool
   }
 }
 
