@@ -146,7 +146,11 @@ extension HDF5Type {
       if let plain = type.dtype { return .stored(plain, swapped: type.bigEndian) }
       if type.width > 8 { return .unreadable("floating-point numbers of \(type.width) bytes") }
       guard type.isSound else { return .unreadable("floating-point numbers whose parts do not fit together") }
-      return type.fitsFloat32 ? .converted(.float32, code: 9) : .converted(.float64, code: 10)
+      if type.fits(mantissa: 23, exponents: -149...128) { return .converted(.float32, code: 9) }
+      guard type.fits(mantissa: 52, exponents: -1074...1024) else {
+        return .unreadable("floating-point numbers that float64 cannot hold")
+      }
+      return .converted(.float64, code: 10)
     case .string(let width, let padding): return .fixedStrings(width: width, padding: padding)
     case .variableString: return .variableStrings
     case .opaque(let width):
@@ -204,11 +208,12 @@ extension HDF5Type.Float {
       && !exponent.contains(fields[0]) && !mantissa.contains(fields[0])
   }
 
-  /// Whether every number of the type, subnormal ones included, is one of float32.
-  fileprivate var fitsFloat32: Bool {
-    guard fields.count == 5, (1...8).contains(fields[2]), fields[4] <= 23, bias < 1 << 16 else { return false }
+  /// Whether every number of the type, subnormal ones included, is one of a type with so many bits behind the point, whose least
+  /// number is two to the first of the exponents, and whose numbers are below two to the last.
+  fileprivate func fits(mantissa: Int, exponents: ClosedRange<Int>) -> Bool {
+    guard fields.count == 5, (1...15).contains(fields[2]), fields[4] <= mantissa, bias < 1 << 16 else { return false }
     let (largest, least) = ((1 << fields[2]) - 1 - Int(bias), 1 - Int(bias) - fields[4])
-    return largest <= 128 && least >= -149
+    return largest <= exponents.upperBound && least >= exponents.lowerBound
   }
 
   /// The IEEE type that it is, exactly.

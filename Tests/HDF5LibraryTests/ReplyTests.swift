@@ -154,8 +154,11 @@ private func element(_ reply: Reply, marked: DType? = nil) throws -> HDF5Element
 
   @Test func numbersOfUnusualLayoutGoThroughTheLibrary() throws {
     // bfloat16 as a float of its own: one bit of sign, eight of exponent, seven of mantissa.
+    let beyond = "floating-point numbers that float64 cannot hold"
     #expect(try element(.float(2, fields: [15, 7, 8, 0, 7], bias: 127)) == .converted(.float32, code: 9))
-    #expect(try element(.float(8, fields: [63, 48, 15, 0, 48], bias: 16383)) == .converted(.float64, code: 10))
+    #expect(try element(.float(8, fields: [63, 52, 11, 0, 52], bias: 1022)) == .unreadable(beyond))
+    #expect(try element(.float(8, fields: [63, 48, 15, 0, 48], bias: 16383)) == .unreadable(beyond))
+    #expect(try element(.float(8, fields: [63, 50, 11, 0, 50], bias: 1023)) == .converted(.float64, code: 10))
     #expect(try element(.integer(4, precision: 24)) == .converted(.int32, code: 3))
     #expect(try element(.integer(8, signed: false, precision: 12)) == .converted(.uint64, code: 8))
     #expect(
