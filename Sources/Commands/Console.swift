@@ -17,13 +17,7 @@ enum Console {
 
   /// Text whose control characters are spelt out, but for those that end a line.
   static func harmless(_ text: String) -> String {
-    func isHarmless(_ scalar: Unicode.Scalar) -> Bool {
-      switch scalar.properties.generalCategory {
-      case .control: scalar == "\n" || scalar == "\t"
-      case .format, .lineSeparator, .paragraphSeparator: false
-      default: true
-      }
-    }
+    func isHarmless(_ scalar: Unicode.Scalar) -> Bool { scalar == "\n" || scalar == "\t" || !Name.steers(scalar) }
     if text.utf8.allSatisfy({ (0x20..<0x7f).contains($0) }) || text.unicodeScalars.allSatisfy(isHarmless) {
       return text
     }

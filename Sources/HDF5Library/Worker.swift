@@ -174,6 +174,8 @@ package final class HDF5Worker: Sendable {
   private func fail(_ error: CheckpointError, _ state: inout State) -> CheckpointError {
     var failure = error
     state.failures += 1
+    // One that could not even begin again would not the next time.
+    let couldStart = state.process != nil
     if let process = state.process {
       let end = HDF5Worker.bury(process, error)
       state.process = nil
@@ -182,7 +184,7 @@ package final class HDF5Worker: Sendable {
     }
     state.object = nil
     let isOver =
-      failure.code != .corrupt || state.failures >= HDF5Worker.mostFailures
+      !couldStart || failure.code != .corrupt || state.failures >= HDF5Worker.mostFailures
       || state.silences >= HDF5Worker.mostSilences
     if isOver || !access.isReading { state.failure = failure }
     return failure

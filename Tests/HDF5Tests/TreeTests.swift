@@ -167,18 +167,21 @@ import Testing
     #expect([.io, .corrupt].contains(error?.code), "\(String(describing: error))")
   }
 
+  /// A file, and where in it the record of the chunk of 8 bytes at (2, 0) of `many_chunks` is: its size, no filters left out, its place.
+  private static func manyChunks() throws -> (bytes: [UInt8], place: Int) {
+    let bytes = try InputFile(cases + "h5py3-layouts/model.h5").contents(limit: 1 << 20)
+    let record: [UInt8] = [8, 0, 0, 0, 0, 0, 0, 0, 2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0]
+    let place = bytes.indices.dropLast(24).first { bytes[$0] == 8 && Array(bytes[$0..<$0 + 24]) == record }
+    return (bytes, try #require(place))
+  }
+
   /// The record of a chunk says how many bytes it has, which for one without filters is known: the library must not write beyond the
   /// chunk, or take memory as it was for numbers.
   @Test(arguments: [[0, 0], [4, 0], [7, 0], [9, 0], [0x40, 0x9c]]) func aChunkHasTheBytesOfItsShape(size: [UInt8])
     throws
   {
     let folder = try TemporaryFolder()
-    let root = splitPath(splitPath(splitPath(#filePath).folder).folder).folder
-    var bytes = try InputFile(root + "/Conformance/Cases/hdf5/h5py3-layouts/model.h5").contents(limit: 1 << 20)
-    // The record of the chunk of 8 bytes at (2, 0): its size, no filters left out, its place.
-    let record: [UInt8] = [8, 0, 0, 0, 0, 0, 0, 0, 2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0]
-    let place = try #require(
-      bytes.indices.dropLast(24).first { bytes[$0] == 8 && Array(bytes[$0..<$0 + 24]) == record })
+    var (bytes, place) = try Self.manyChunks()
     bytes.replaceSubrange(place..<place + 2, with: size)
     let store = try Self.format.load(try folder.write(bytes, to: "in.h5"))
     let error = failure { _ = try store.variables.first { $0.name == "many_chunks" }?.tensor.bytes() }
@@ -188,13 +191,9 @@ import Testing
   /// Release 1.10 takes a chunk that its index does not lead to for one that was never stored, and gives the fill value.
   @Test func aChunkThatIsStoredIsFound() throws {
     let folder = try TemporaryFolder()
-    let root = splitPath(splitPath(splitPath(#filePath).folder).folder).folder
-    var bytes = try InputFile(root + "/Conformance/Cases/hdf5/h5py3-layouts/model.h5").contents(limit: 1 << 20)
-    // The key of the chunk at (2, 0), which becomes one at (202, 0).
-    let record: [UInt8] = [8, 0, 0, 0, 0, 0, 0, 0, 2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0]
-    let place = try #require(
-      bytes.indices.dropLast(24).first { bytes[$0] == 8 && Array(bytes[$0..<$0 + 24]) == record })
+    var (bytes, place) = try Self.manyChunks()
     let sound = try Self.format.load(try folder.write(bytes, to: "sound.h5")).contents()
+    // The chunk at (2, 0) becomes one at (202, 0).
     bytes[place + 8] = 202
     let store = try Self.format.load(try folder.write(bytes, to: "in.h5"))
     for variable in store.variables {
@@ -208,7 +207,7 @@ import Testing
   /// However many links lead into a file that cannot be read, it is opened once.
   @Test func aLinkIntoADamagedFileIsSaidToBeThat() throws {
     let folder = try TemporaryFolder()
-    let root = splitPath(splitPath(splitPath(#filePath).folder).folder).folder + "/Conformance/Cases/hdf5/h5py3-links/"
+    let root = Self.cases + "h5py3-links/"
     for name in Candidate.names(in: root)
     where name.hasSuffix(".h5") || name.hasSuffix(".raw") || name.hasSuffix(".bin") {
       try folder.write(try InputFile(root + name).contents(limit: 1 << 20), to: name)
@@ -238,8 +237,7 @@ import Testing
   /// A few bytes that claim so many chunks that asking for each would take minutes.
   @Test func chunksThatAFileCannotHoldAreNotBelieved() throws {
     let folder = try TemporaryFolder()
-    let root = splitPath(splitPath(splitPath(#filePath).folder).folder).folder
-    var bytes = try InputFile(root + "/Conformance/Cases/hdf5/h5py3-layouts/model.h5").contents(limit: 1 << 20)
+    var bytes = try InputFile(Self.cases + "h5py3-layouts/model.h5").contents(limit: 1 << 20)
     // The dataspace of 150 x 2, of version 1, with the same maximal sizes.
     let sizes: [UInt8] = [150, 0, 0, 0, 0, 0, 0, 0, 2, 0, 0, 0, 0, 0, 0, 0]
     var places: [Int] = []

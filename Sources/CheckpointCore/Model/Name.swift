@@ -37,15 +37,22 @@ extension Name: CustomStringConvertible {
       if let byte {
         out += escaped(byte)
       } else if let scalar {
-        switch scalar.properties.generalCategory {
-        case .control, .format, .lineSeparator, .paragraphSeparator, .surrogate:
+        if steers(scalar) {
           for unit in String(scalar).utf8 { out += escaped(unit) }
-        default:
+        } else {
           if scalar == "\\" { out += "\\\\" } else { out.unicodeScalars.append(scalar) }
         }
       }
     }
     return out
+  }
+
+  /// Whether a terminal, or a reader's eye, may be led by it: control characters, directions, separators of lines.
+  package static func steers(_ scalar: Unicode.Scalar) -> Bool {
+    switch scalar.properties.generalCategory {
+    case .control, .format, .lineSeparator, .paragraphSeparator, .surrogate: true
+    default: false
+    }
   }
 
   /// `\xNN`

@@ -36,8 +36,9 @@ package struct NameSuggestion: Sendable {
       if !isLarge { left -= group.first.count * group.second.count }
       let alone = group.first.count == 1 && group.second.count == 1
       for (rank, i) in group.first.enumerated() {
-        for (otherRank, k) in group.second.enumerated() {
-          if isLarge, rank != otherRank { continue }
+        let others = isLarge ? rank..<min(rank + 1, max(rank, group.second.count)) : group.second.indices
+        for otherRank in others {
+          let k = group.second[otherRank]
           let likeness = NameLikeness(parts.first[i], parts.second[k])
           let isSame = sums.isSame(i, k)
           guard isSame == true || likeness.isLikely || alone && first[i].tensor.shape.rank > 0 else { continue }
